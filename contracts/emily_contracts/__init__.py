@@ -1,0 +1,1 @@
+"""Every message, query and key expression that crosses a service."""

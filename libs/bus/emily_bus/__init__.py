@@ -1,0 +1,1 @@
+"""Typed, bounded publish, subscribe, serve and ask over Zenoh."""

@@ -1,0 +1,1 @@
+"""Pure numerics of tier 1: hyperdimensional computing, alpha gating, allostasis."""

@@ -1,0 +1,1 @@
+"""One service's life: settings, start, ready, drain, stop."""

@@ -1,0 +1,1 @@
+"""Tier 3: beliefs, hypotheses, expected free energy, policy."""

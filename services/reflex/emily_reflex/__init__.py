@@ -1,0 +1,1 @@
+"""Tier 1: percept, alpha gate and allostatic body."""

@@ -1,0 +1,1 @@
+"""Traffic: exactly one decision per accepted stimulus."""

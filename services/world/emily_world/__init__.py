@@ -1,0 +1,1 @@
+"""Sensors and actuators: digits to look at, the host to feel."""
