@@ -1,1 +1,70 @@
-"""Every message, query and key expression that crosses a service."""
+"""Every message, query and key expression that crosses a service.
+
+The only thing that services share with each other.
+"""
+
+from emily_contracts.attention import Attention, AttentionRequest
+from emily_contracts.body import BodyState, Levels, Modulation
+from emily_contracts.broadcast import Broadcast, Conscious, Suppressed
+from emily_contracts.decision import (
+    Act,
+    Action,
+    Decision,
+    ExpectedFreeEnergy,
+    Provenance,
+    Status,
+)
+from emily_contracts.envelope import SCHEMA_VERSION, Message, successor_id, uuid7
+from emily_contracts.flags import FlagSnapshot
+from emily_contracts.health import Health, HealthRequest
+from emily_contracts.hypotheses import Hypotheses, HypothesesRequest, Hypothesis
+from emily_contracts.memory import Episode, Recall, RecallRequest, Store, StoreRequest
+from emily_contracts.outcome import Outcome
+from emily_contracts.percept import GatedSignal, Percept
+from emily_contracts.stimulus import Signal, Stimulus, StimulusDraft
+from emily_contracts.topic import Congestion, Overflow, Priority, QoS, Query, Reliability, Topic
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Act",
+    "Action",
+    "Attention",
+    "AttentionRequest",
+    "BodyState",
+    "Broadcast",
+    "Congestion",
+    "Conscious",
+    "Decision",
+    "Episode",
+    "ExpectedFreeEnergy",
+    "FlagSnapshot",
+    "GatedSignal",
+    "Health",
+    "HealthRequest",
+    "Hypotheses",
+    "HypothesesRequest",
+    "Hypothesis",
+    "Levels",
+    "Message",
+    "Modulation",
+    "Outcome",
+    "Overflow",
+    "Percept",
+    "Priority",
+    "Provenance",
+    "QoS",
+    "Query",
+    "Recall",
+    "RecallRequest",
+    "Reliability",
+    "Signal",
+    "Status",
+    "Stimulus",
+    "StimulusDraft",
+    "Store",
+    "StoreRequest",
+    "Suppressed",
+    "Topic",
+    "successor_id",
+    "uuid7",
+]

@@ -1,0 +1,91 @@
+"""The list of everything that travels; nobody writes a key expression elsewhere.
+
+Keys are relative to the namespace of the session: `emily` for the root space, `emily/<colour>`
+inside a colour.
+"""
+
+from __future__ import annotations
+
+from emily_contracts.attention import Attention, AttentionRequest
+from emily_contracts.body import BodyState
+from emily_contracts.broadcast import Broadcast
+from emily_contracts.decision import Action, Decision
+from emily_contracts.flags import FlagSnapshot
+from emily_contracts.health import Health, HealthRequest
+from emily_contracts.hypotheses import Hypotheses, HypothesesRequest
+from emily_contracts.memory import Recall, RecallRequest, Store, StoreRequest
+from emily_contracts.outcome import Outcome
+from emily_contracts.percept import Percept
+from emily_contracts.stimulus import Stimulus
+from emily_contracts.topic import (
+    AnyQuery,
+    AnyTopic,
+    Congestion,
+    Overflow,
+    Priority,
+    QoS,
+    Query,
+    Topic,
+)
+
+_REFLEX = QoS(priority=Priority.REAL_TIME, express=True)
+_THOUGHT = QoS(priority=Priority.INTERACTIVE, express=True)
+_INGRESS = QoS(priority=Priority.INTERACTIVE, express=True, overflow=Overflow.REJECT, buffer=16_384)
+_TELEMETRY = QoS(
+    priority=Priority.BACKGROUND, congestion=Congestion.DROP, overflow=Overflow.DROP_OLDEST, buffer=1024
+)
+
+INBOUND_STIMULUS = Topic(
+    "in/stimulus/{modality}", Stimulus, "A stimulus for Emily, from any sensor or client.", _INGRESS
+)
+INBOUND_OUTCOME = Topic("in/outcome/{modality}", Outcome, "What became of a decision.", _INGRESS)
+OUTBOUND_DECISION = Topic(
+    "out/decision/{modality}", Decision, "Exactly one answer per accepted stimulus.", _THOUGHT
+)
+OUTBOUND_PERCEPT = Topic(
+    "out/percept/{modality}", Percept, "The reflex answer, before the decision.", _REFLEX
+)
+ACTION = Topic("out/action/{modality}", Action, "What an actuator did about a decision.", _TELEMETRY)
+
+STIMULUS = Topic("stimulus/{modality}", Stimulus, "A stimulus routed to this colour.", _REFLEX)
+OUTCOME = Topic("outcome/{modality}", Outcome, "Feedback routed to this colour.", _REFLEX)
+PERCEPT = Topic("percept/{modality}", Percept, "Tier 1's answer.", _REFLEX)
+BODY = Topic("body/{modality}", BodyState, "The body after an event.", _TELEMETRY)
+BROADCAST = Topic("broadcast/{modality}", Broadcast, "What became conscious.", _THOUGHT)
+DECISION = Topic("decision/{modality}", Decision, "Tier 3's answer.", _THOUGHT)
+
+HEALTH_CHANGED = Topic("health/{service}", Health, "A service's health when it changes.", _TELEMETRY)
+FLAGS = Topic(
+    "flags", FlagSnapshot, "All flags, whenever one changes.", QoS(overflow=Overflow.DROP_OLDEST, buffer=16)
+)
+
+ATTEND = Query("attend", AttentionRequest, Attention, "Gates drives through the alpha oscillator.")
+HYPOTHESISE = Query(
+    "hypothesise", HypothesesRequest, Hypotheses, "Samples hypotheses and reports their diversity."
+)
+HEALTH = Query("health/{service}/now", HealthRequest, Health, "A service's health now.")
+STORE = Query("memory/store", StoreRequest, Store, "Keeps an episode; answered when it is durable.")
+RECALL = Query("memory/recall", RecallRequest, Recall, "Recalls episodes.")
+
+TOPICS: dict[str, AnyTopic] = {
+    "inbound_stimulus": INBOUND_STIMULUS,
+    "inbound_outcome": INBOUND_OUTCOME,
+    "outbound_decision": OUTBOUND_DECISION,
+    "outbound_percept": OUTBOUND_PERCEPT,
+    "action": ACTION,
+    "stimulus": STIMULUS,
+    "outcome": OUTCOME,
+    "percept": PERCEPT,
+    "body": BODY,
+    "broadcast": BROADCAST,
+    "decision": DECISION,
+    "health_changed": HEALTH_CHANGED,
+    "flags": FLAGS,
+}
+QUERIES: dict[str, AnyQuery] = {
+    "attend": ATTEND,
+    "hypothesise": HYPOTHESISE,
+    "health": HEALTH,
+    "store": STORE,
+    "recall": RECALL,
+}
