@@ -21,6 +21,7 @@ from emily_contracts.hypotheses import Hypotheses, HypothesesRequest, Hypothesis
 from emily_contracts.memory import Episode, Recall, RecallRequest, Store, StoreRequest
 from emily_contracts.outcome import Outcome
 from emily_contracts.percept import GatedSignal, Percept
+from emily_contracts.scene import Scene
 from emily_contracts.stimulus import Signal, Stimulus, StimulusDraft
 from emily_contracts.topic import Congestion, Overflow, Priority, QoS, Query, Reliability, Topic
 
@@ -57,6 +58,7 @@ __all__ = [
     "Recall",
     "RecallRequest",
     "Reliability",
+    "Scene",
     "Signal",
     "Status",
     "Stimulus",

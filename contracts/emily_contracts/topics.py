@@ -16,6 +16,7 @@ from emily_contracts.hypotheses import Hypotheses, HypothesesRequest
 from emily_contracts.memory import Recall, RecallRequest, Store, StoreRequest
 from emily_contracts.outcome import Outcome
 from emily_contracts.percept import Percept
+from emily_contracts.scene import Scene
 from emily_contracts.stimulus import Stimulus
 from emily_contracts.topic import (
     AnyQuery,
@@ -46,6 +47,7 @@ OUTBOUND_PERCEPT = Topic(
     "out/percept/{modality}", Percept, "The reflex answer, before the decision.", _REFLEX
 )
 ACTION = Topic("out/action/{modality}", Action, "What an actuator did about a decision.", _TELEMETRY)
+SCENE = Topic("out/scene/{modality}", Scene, "The whole picture, for a person who watches.", _TELEMETRY)
 
 STIMULUS = Topic("stimulus/{modality}", Stimulus, "A stimulus routed to this colour.", _REFLEX)
 OUTCOME = Topic("outcome/{modality}", Outcome, "Feedback routed to this colour.", _REFLEX)
@@ -73,6 +75,7 @@ TOPICS: dict[str, AnyTopic] = {
     "outbound_decision": OUTBOUND_DECISION,
     "outbound_percept": OUTBOUND_PERCEPT,
     "action": ACTION,
+    "scene": SCENE,
     "stimulus": STIMULUS,
     "outcome": OUTCOME,
     "percept": PERCEPT,
