@@ -67,8 +67,9 @@ class QoS(msgspec.Struct, frozen=True, kw_only=True):
 class _Key:
     """A key expression template such as `stimulus/{modality}`; relative to the session's namespace."""
 
-    def __init__(self, template: str) -> None:
+    def __init__(self, template: str, doc: str) -> None:
         self.template = template
+        self.doc = doc
         self.fields = tuple(name for _, name, _, _ in string.Formatter().parse(template) if name)
 
     def of(self, values: object) -> str:
@@ -99,9 +100,8 @@ class Topic[T: Message](_Key):
     """Binds a key template, a message type and a quality of service."""
 
     def __init__(self, template: str, type: type[T], doc: str, qos: QoS = QoS()) -> None:  # noqa: B008
-        super().__init__(template)
+        super().__init__(template, doc)
         self.type = type
-        self.doc = doc
         self.qos = qos
 
     def __repr__(self) -> str:
@@ -112,10 +112,9 @@ class Query[Req: msgspec.Struct, Rep: msgspec.Struct](_Key):
     """Binds a key template to a request and a reply type."""
 
     def __init__(self, template: str, request: type[Req], reply: type[Rep], doc: str) -> None:
-        super().__init__(template)
+        super().__init__(template, doc)
         self.request = request
         self.reply = reply
-        self.doc = doc
 
     def __repr__(self) -> str:
         return f"Query({self.template!r}, {self.request.__name__} -> {self.reply.__name__})"
