@@ -1,0 +1,95 @@
+# The only commands a newcomer needs. `make` lists them.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+PACKAGES := contracts $(wildcard libs/*) $(wildcard services/*)
+MODULES := emily_contracts emily_bus emily_runtime emily_instinct emily_cognition emily \
+           emily_reflex emily_workspace emily_inference emily_router emily_world
+TYPED_TESTS := $(wildcard $(addsuffix /tests,$(PACKAGES))) tests
+BENCHMARKS := $(filter-out benchmarks/report.py benchmarks/loopback.py benchmarks/table.py,$(wildcard benchmarks/*.py))
+BIN := .venv/bin
+UV := $(shell command -v uv || echo .tools/bin/uv)
+export UV_LINK_MODE ?= copy
+export UV_NO_PROGRESS ?= 1
+
+.PHONY: help run setup setup-dev test soak lint types bench bench-setup docs lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: .venv/.run ## Set up, start Emily, let her look at handwritten digits and decide
+	@$(BIN)/emily up
+	@$(BIN)/emily perceive digits
+
+test: .venv/.dev ## Set up and run every test but the soaks; shows coverage
+	@$(BIN)/python tests/run.py
+
+soak: .venv/.dev ## Long runs: a million messages, kill schedules
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m soak --timeout 1800 -o addopts="--import-mode=importlib --strict-markers -ra"
+
+lint: .venv/.dev ## Style, types, import rule, contracts, security
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+	@$(BIN)/python hooks/contracts.py
+	@$(BIN)/bandit -q -r -c pyproject.toml $(PACKAGES)
+	@$(BIN)/detect-secrets-hook --baseline .secrets.baseline $$(git ls-files -- ':!requirements' ':!tests/golden' ':!benchmarks/results')
+	@$(MAKE) --no-print-directory types
+
+types: .venv/.dev
+	@$(BIN)/mypy $(addprefix -p ,$(MODULES))
+	@for tests in $(TYPED_TESTS); do $(BIN)/mypy $$tests || exit 1; done
+	@$(BIN)/mypy benchmarks hooks
+
+bench: .venv/.dev .venv-peers/.ready ## Every benchmark side by side with its peer, then one table
+	@for benchmark in $(BENCHMARKS); do echo "== $$benchmark"; OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python $$benchmark; done
+	@$(BIN)/python benchmarks/table.py
+
+bench-setup: .venv-peers/.ready ## Install the peers that the benchmarks measure against
+
+docs: .venv/.dev ## Build the documentation into site/
+	@$(UV) pip install --quiet --python .venv-docs -r requirements/docs.txt 2>/dev/null || \
+	  { $(UV) venv --quiet --python 3.12 .venv-docs && $(UV) pip install --quiet --python .venv-docs -r requirements/docs.txt; }
+	@$(BIN)/python docs/generate.py
+	@.venv-docs/bin/mkdocs build --strict --quiet
+
+lock: $(UV) ## Resolve and pin requirements anew, with hashes and no addresses
+	@$(UV) lock --quiet --upgrade
+	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --no-dev -o requirements/run.txt
+	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --all-extras --group dev -o requirements/dev.txt
+	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --only-group build -o requirements/build.txt
+
+clean: ## Stop Emily and remove everything that was built (her state in .emily/ stays)
+	@if [ -x $(BIN)/emily ]; then $(BIN)/emily down --quiet || true; fi
+	@rm -rf .venv .venv-docs .venv-peers .tools site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+
+setup: .venv/.run
+
+setup-dev: .venv/.dev
+
+.tools/bin/uv:
+	@echo "Installing uv into .tools"
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/pip install --quiet --disable-pip-version-check uv
+
+.venv/bin/python: | $(UV)
+	@$(UV) venv --quiet --allow-existing --python 3.12 .venv
+
+.venv/.run: requirements/run.txt $(addsuffix /pyproject.toml,$(PACKAGES)) | .venv/bin/python
+	@echo "Installing Emily into .venv"
+	@$(UV) pip install --quiet --python .venv --require-hashes -r requirements/run.txt -r requirements/build.txt
+	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.run
+	@echo "Installing the developers' tools into .venv"
+	@$(UV) pip install --quiet --python .venv --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv-peers/.ready: requirements/peers.txt
+	@echo "Installing the peers into .venv-peers (a few minutes)"
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/pip install --quiet --disable-pip-version-check -r requirements/peers.txt
+	@touch $@

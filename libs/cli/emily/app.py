@@ -1,0 +1,26 @@
+"""The command line: one file a command, put together here."""
+
+from __future__ import annotations
+
+import typer
+
+from emily import contracts, doctor, lifecycle
+
+app = typer.Typer(
+    name="emily",
+    help="Emily: a cognitive platform that can be replaced while it thinks.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog="Example: [bold]emily up[/], then [bold]emily perceive digits[/]",
+)
+app.command()(lifecycle.up)
+app.command()(lifecycle.down)
+app.command()(lifecycle.status)
+app.command()(doctor.doctor)
+app.add_typer(contracts.app, name="contracts")
+
+
+def main() -> None:
+    """Entry point of the `emily` script."""
+    app()
