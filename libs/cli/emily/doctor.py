@@ -6,7 +6,6 @@ import importlib
 import os
 import platform
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -73,13 +72,6 @@ def doctor(
 
 def _python(_: Layout) -> Finding:
     version = platform.python_version()
-    if sys.version_info < (3, 12):
-        return Finding(
-            check="python",
-            verdict="bad",
-            detail=version,
-            remedy="install Python 3.12 or newer, then: make setup",
-        )
     return Finding(
         check="python", verdict="good", detail=f"{version} on {platform.system()} {platform.machine()}"
     )
