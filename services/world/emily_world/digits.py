@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 from emily_contracts import (
     Act,
-    Action,
     Decision,
     Message,
     Outcome,
@@ -24,11 +23,12 @@ from emily_contracts import (
     successor_id,
     uuid7,
 )
-from emily_contracts.topic import AnyTopic
-from emily_contracts.topics import ACTION, INBOUND_OUTCOME, INBOUND_STIMULUS, SCENE
+from emily_contracts.topics import INBOUND_OUTCOME, INBOUND_STIMULUS, SCENE
+from emily_runtime.mind import Emission
 from msgspec.structs import replace
 
 from emily_world.dataset import Pictures
+from emily_world.emission import Step, carried_out
 from emily_world.eye import FOVEA, Eye
 from emily_world.picture import BRIGHTEST, PLACES, SIDE, noisy, shifted
 from emily_world.score import Score
@@ -39,8 +39,6 @@ FIRST_PLACE = 27
 MOST_LOOKS = PLACES
 MOMENT = timedelta(milliseconds=40)
 """World time from one stimulus or outcome to the next."""
-
-Emission = tuple[AnyTopic, Message]
 
 
 class DigitsState(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,9 +63,6 @@ class DigitsState(msgspec.Struct, frozen=True, kw_only=True):
     score: Score = Score()
 
 
-Step = tuple[DigitsState, tuple[Emission, ...]]
-
-
 class DigitsWorld:
     """Subject s of n sees the pictures s, s + n, s + 2 n and so on of the run."""
 
@@ -80,11 +75,11 @@ class DigitsWorld:
         self._run = run
         self._start = start
 
-    def begin(self, subject: int = 0) -> Step:
+    def begin(self, subject: int = 0) -> Step[DigitsState]:
         """The first episode of a subject: its scene and its first stimulus."""
         return self._begin_episode(DigitsState(subject=f"{self._run}-{subject}", episode=subject))
 
-    def step(self, state: DigitsState, decision: Decision) -> Step:
+    def step(self, state: DigitsState, decision: Decision) -> Step[DigitsState]:
         """What the world does about a decision: the next stimulus, or the outcome and the next episode.
 
         A decision about anything but the pending stimulus is passed over; one that failed, or that no
@@ -98,7 +93,7 @@ class DigitsWorld:
             return self._look(state, decision)
         return self._finish(state, decision)
 
-    def unanswered(self, state: DigitsState) -> Step:
+    def unanswered(self, state: DigitsState) -> Step[DigitsState]:
         """The pending stimulus again under a new id; after `retries` of them the next episode."""
         if state.pending is None:
             return state, ()
@@ -108,35 +103,35 @@ class DigitsWorld:
         retried = replace(score, retries=score.retries + 1)
         return self._show(replace(state, attempt=state.attempt + 1, score=retried))
 
-    def _begin_episode(self, state: DigitsState) -> Step:
+    def _begin_episode(self, state: DigitsState) -> Step[DigitsState]:
         begun = replace(state, looks=(), attempt=0)
         shown, emissions = self._show(replace(begun, looks=(self._place(begun, FIRST_PLACE),)))
         return shown, (self._scene(shown, emissions[0][1]), *emissions)
 
-    def _next_episode(self, state: DigitsState) -> Step:
+    def _next_episode(self, state: DigitsState) -> Step[DigitsState]:
         episode = state.episode + self._settings.subjects
         if episode >= self._settings.episodes:
             return replace(state, pending=None), ()
         return self._begin_episode(replace(state, episode=episode))
 
-    def _look(self, state: DigitsState, decision: Decision) -> Step:
+    def _look(self, state: DigitsState, decision: Decision) -> Step[DigitsState]:
         place = self._place(state, decision.act.place)
         detail = "looked where asked" if place == decision.act.place else f"{self._settings.strategy} look"
         looked = replace(state, looks=(*state.looks, place), attempt=0)
         following, emissions = self._show(looked)
-        return following, (_carried_out(decision, Act(kind="look", place=place), detail), *emissions)
+        return following, (carried_out(decision, Act(kind="look", place=place), detail), *emissions)
 
     def _place(self, state: DigitsState, asked: int | None) -> int | None:
         if self._settings.strategy == "active":
             return asked
         return self._eye.wander(state.episode, state.looks) if self._settings.strategy == "random" else None
 
-    def _finish(self, state: DigitsState, decision: Decision) -> Step:
+    def _finish(self, state: DigitsState, decision: Decision) -> Step[DigitsState]:
         truth = str(self._labels[state.episode % len(self._labels)])
         reported = decision.act.kind == "report"
         correct = reported and decision.act.label == truth
         detail = f"it was {truth}" if reported else f"given up after {MOST_LOOKS} looks; it was {truth}"
-        emissions = [_carried_out(decision, decision.act, detail, done=reported)]
+        emissions = [carried_out(decision, decision.act, detail, done=reported)]
         score = state.score + Score(episodes=1, correct=int(correct), looks=len(state.looks))
         finished = replace(state, score=score)
         if self._settings.learn and self._settings.strategy == "active":
@@ -145,7 +140,7 @@ class DigitsWorld:
         following, begun = self._next_episode(finished)
         return following, (*emissions, *begun)
 
-    def _show(self, state: DigitsState) -> Step:
+    def _show(self, state: DigitsState) -> Step[DigitsState]:
         """The last of the looks as a stimulus."""
         at = self._at(state)
         what = f"{self._run}/{self._settings.seed}/{state.episode}/{len(state.looks)}/{state.attempt}"
@@ -163,7 +158,7 @@ class DigitsWorld:
         randomness = hashlib.blake2b(what.encode(), digest_size=10).digest()
         stimulus = Stimulus.stamped(draft, id=uuid7(at, randomness), at=at)
         shown = replace(state, pending=stimulus, moment=state.moment + 1)
-        return shown, ((INBOUND_STIMULUS, stimulus),)
+        return shown, (Emission(INBOUND_STIMULUS, stimulus),)
 
     def _scene(self, state: DigitsState, first: Message) -> Emission:
         scene = Scene(
@@ -182,7 +177,7 @@ class DigitsWorld:
             strategy=self._settings.strategy,
             label=str(self._labels[state.episode % len(self._labels)]),
         )
-        return SCENE, scene
+        return Emission(SCENE, scene)
 
     def _at(self, state: DigitsState) -> datetime:
         return self._start + state.moment * MOMENT
@@ -192,23 +187,6 @@ def _can_be_done(act: Act) -> bool:
     if act.kind == "look":
         return act.place is not None and act.place < PLACES
     return act.kind == "report" and act.label is not None
-
-
-def _carried_out(decision: Decision, act: Act, detail: str, *, done: bool = True) -> Emission:
-    action = Action(
-        id=successor_id(decision.id, "action"),
-        at=decision.at,
-        stimulus_id=decision.stimulus_id,
-        causation_id=decision.id,
-        modality=decision.modality,
-        subject=decision.subject,
-        episode=decision.episode,
-        decision_id=decision.id,
-        act=act,
-        done=done,
-        detail=detail,
-    )
-    return ACTION, action
 
 
 def _outcome(decision: Decision, at: datetime, *, correct: bool, truth: str) -> Emission:
@@ -224,4 +202,4 @@ def _outcome(decision: Decision, at: datetime, *, correct: bool, truth: str) -> 
         reward=1.0 if correct else -1.0,
         label=truth,
     )
-    return INBOUND_OUTCOME, outcome
+    return Emission(INBOUND_OUTCOME, outcome)
