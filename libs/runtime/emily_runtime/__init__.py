@@ -1,1 +1,22 @@
 """One service's life: settings, start, ready, drain, stop."""
+
+from emily_runtime.errors import CheckpointError, Refused, SettingsError
+from emily_runtime.life import Life
+from emily_runtime.mind import Emission, Gauges, Mind
+from emily_runtime.run import run
+from emily_runtime.service import Service
+from emily_runtime.settings import ServiceSettings, load_settings
+
+__all__ = [
+    "CheckpointError",
+    "Emission",
+    "Gauges",
+    "Life",
+    "Mind",
+    "Refused",
+    "Service",
+    "ServiceSettings",
+    "SettingsError",
+    "load_settings",
+    "run",
+]

@@ -1,0 +1,123 @@
+"""A mind's state as bytes, and safely on disk.
+
+Layout: magic, a MessagePack header (name, state version, digest of the body), the MessagePack body. NumPy
+arrays travel as an extension type (dtype, shape, bytes).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from emily_runtime.errors import CheckpointError
+
+_MAGIC = b"EMILY-CKPT-1\n"
+_ARRAY = 1
+
+
+class _Header(msgspec.Struct, frozen=True, array_like=True):
+    name: str
+    version: int
+    digest: bytes
+
+
+class _Array(msgspec.Struct, frozen=True, array_like=True):
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+def encode_state(state: msgspec.Struct, *, name: str, version: int) -> bytes:
+    """The checkpoint of a state; equal states give equal bytes."""
+    body = msgspec.msgpack.encode(state, enc_hook=_encode_array, order="deterministic")
+    header = _Header(name, version, hashlib.sha256(body).digest())
+    packed = msgspec.msgpack.encode(header)
+    return _MAGIC + len(packed).to_bytes(4) + packed + body
+
+
+def decode_state[S: msgspec.Struct](data: bytes, type: type[S], *, name: str, version: int) -> S:
+    """The state in a checkpoint.
+
+    Raises:
+        CheckpointError: It is torn, of another mind, of another version, or does not fit the type.
+    """
+    if not data.startswith(_MAGIC) or len(data) < len(_MAGIC) + 4:
+        raise CheckpointError("not a checkpoint")
+    start = len(_MAGIC) + 4
+    end = start + int.from_bytes(data[len(_MAGIC) : start])
+    try:
+        header = msgspec.msgpack.decode(data[start:end], type=_Header)
+    except msgspec.DecodeError as failure:
+        raise CheckpointError(f"its header can't be read: {failure}") from None
+    body = data[end:]
+    if (header.name, header.version) != (name, version):
+        raise CheckpointError(
+            f"it holds {header.name} in version {header.version}; {name} in version {version} is needed"
+        )
+    if hashlib.sha256(body).digest() != header.digest:
+        raise CheckpointError("its digest does not match; it is torn or was changed")
+    try:
+        return msgspec.msgpack.decode(body, type=type, dec_hook=_decode_array, ext_hook=_read_extension)
+    except msgspec.DecodeError as failure:
+        raise CheckpointError(f"its body does not fit: {failure}") from None
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file so that a reader sees the old or the new one, whole, after a crash too."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+    temporary.replace(path)
+
+
+def read_checkpoint[S: msgspec.Struct](path: Path, type: type[S], *, name: str, version: int) -> S | None:
+    """The state on disk; none when there is no checkpoint.
+
+    Raises:
+        CheckpointError: There is one that can't be used; it is kept beside as `.refused`.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return decode_state(data, type, name=name, version=version)
+    except CheckpointError:
+        path.replace(path.with_name(path.name + ".refused"))
+        raise
+
+
+def _encode_array(value: Any) -> Any:
+    import numpy as np  # noqa: PLC0415 - only minds whose state holds arrays pay for it
+
+    if isinstance(value, np.ndarray):
+        array = _Array(value.dtype.str, value.shape, np.ascontiguousarray(value).tobytes())
+        return msgspec.msgpack.Ext(_ARRAY, msgspec.msgpack.encode(array))
+    if isinstance(value, np.generic):
+        return value.item()
+    raise NotImplementedError(f"{type(value).__name__} can't stand in a state")
+
+
+def _read_extension(code: int, data: memoryview) -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    if code != _ARRAY:
+        raise ValueError(f"extension type {code} is unknown")
+    array = msgspec.msgpack.decode(data, type=_Array)
+    return np.frombuffer(array.data, dtype=np.dtype(array.dtype)).reshape(array.shape).copy()
+
+
+def _decode_array(type: type, value: Any) -> Any:
+    if isinstance(value, type):
+        return value
+    raise NotImplementedError(f"{type.__name__} can't stand in a state")

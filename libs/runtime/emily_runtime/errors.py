@@ -1,0 +1,15 @@
+"""What ends a service, and what only ends an event."""
+
+from __future__ import annotations
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong; the message lists them all."""
+
+
+class CheckpointError(Exception):
+    """A checkpoint can't be used; the message says why."""
+
+
+class Refused(Exception):
+    """A mind refuses an event; the message names the field and the remedy. The state stays as it was."""

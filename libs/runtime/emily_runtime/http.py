@@ -1,0 +1,135 @@
+"""`/metrics`, `/healthz` and `/readyz`, and whatever the service itself serves beside them."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import Any
+
+import msgspec
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from emily_runtime.errors import SettingsError
+from emily_runtime.life import Life
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PROBLEM = "application/problem+json"
+KEEP_ALIVE_S = 5
+MOST_CONNECTIONS = 512
+SHUTDOWN_S = 2
+
+
+def operations(life: Life, own: Application | None) -> Application:
+    """The operations endpoints before the service's own application."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" and own is None:
+            await _lifespan(receive, send)
+        elif scope["type"] == "http" and scope["path"] in ROUTES:
+            status, kind, body = ROUTES[scope["path"]](life)
+            if scope["method"] not in ("GET", "HEAD"):
+                status, kind, body = _problem(405, "Only GET is answered here")
+            await _respond(send, status, kind, body if scope["method"] != "HEAD" else b"")
+        elif own is not None:
+            await own(scope, receive, send)
+        elif scope["type"] == "http":
+            await _respond(
+                send, *_problem(404, f"There is no {scope['path']}; there are {', '.join(ROUTES)}")
+            )
+
+    return application
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket.
+
+    Raises:
+        SettingsError: The address can't be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as failure:
+        bound.close()
+        raise SettingsError(
+            f"http_host={host} http_port={port}: {failure.strerror}; choose another"
+        ) from None
+    return bound
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that leaves signals to the runtime."""
+
+    def __init__(self, application: Application) -> None:
+        super().__init__(
+            uvicorn.Config(
+                application,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                limit_concurrency=MOST_CONNECTIONS,
+                timeout_graceful_shutdown=SHUTDOWN_S,
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def _metrics(life: Life) -> tuple[int, str, bytes]:
+    return 200, CONTENT_TYPE_LATEST, generate_latest(life.registry)
+
+
+def _healthz(life: Life) -> tuple[int, str, bytes]:
+    return (
+        200,
+        "application/json",
+        msgspec.json.encode({"status": "alive", "service": life.name, "version": life.version}),
+    )
+
+
+def _readyz(life: Life) -> tuple[int, str, bytes]:
+    if life.phase == "ready":
+        return 200, "application/json", msgspec.json.encode({"status": "ready", "service": life.name})
+    unmet = life.unmet()
+    return _problem(503, f"{life.name} is {life.phase}; unmet: {', '.join(unmet) or 'nothing'}", unmet=unmet)
+
+
+ROUTES: dict[str, Callable[[Life], tuple[int, str, bytes]]] = {
+    "/metrics": _metrics,
+    "/healthz": _healthz,
+    "/readyz": _readyz,
+}
+
+
+def _problem(status: int, detail: str, **extra: Any) -> tuple[int, str, bytes]:
+    return (
+        status,
+        PROBLEM,
+        msgspec.json.encode({"type": "about:blank", "status": status, "detail": detail, **extra}),
+    )
+
+
+async def _respond(send: Send, status: int, kind: str, body: bytes) -> None:
+    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,89 @@
+"""The metrics that every service has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from emily_runtime.life import Life
+from emily_runtime.mind import Gauges
+
+STEP_BUCKETS = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1)
+AGE_BUCKETS = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.5, 1.0, 5.0)
+
+
+class StepMetrics:
+    """What a mind's loop counts.
+
+    Attributes:
+        events: By topic and result (`handled`, `refused`, `failed`).
+        step_seconds: Of `step` alone.
+        age_seconds: From an event's own time to the end of its handling.
+        checkpoint_bytes, checkpoint_time: Of the newest checkpoint.
+    """
+
+    def __init__(self, life: Life) -> None:
+        registry = life.registry
+        self.events = Counter(
+            "emily_events", "Events by topic and result", ["topic", "result"], registry=registry
+        )
+        self.step_seconds = Histogram(
+            "emily_step_seconds", "Duration of a step", buckets=STEP_BUCKETS, registry=registry
+        )
+        self.age_seconds = Histogram(
+            "emily_event_age_seconds",
+            "Age of an event when it is done",
+            buckets=AGE_BUCKETS,
+            registry=registry,
+        )
+        self.checkpoint_bytes = Gauge(
+            "emily_checkpoint_bytes", "Size of the newest checkpoint", registry=registry
+        )
+        self.checkpoint_time = Gauge(
+            "emily_checkpoint_timestamp_seconds", "Time of the newest checkpoint", registry=registry
+        )
+
+
+class LifeCollector(Collector):
+    """Readiness, build and bus counters, read when metrics are scraped."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    def collect(self) -> Iterable[Metric]:
+        """Every metric family of the service's life."""
+        life = self._life
+        build = GaugeMetricFamily("emily_build_info", "What runs", labels=["service", "version"])
+        build.add_metric([life.name, life.version], 1)
+        ready = GaugeMetricFamily("emily_ready", "Conditions of readiness", labels=["condition"])
+        for condition, met in life.conditions().items():
+            ready.add_metric([condition], float(met))
+        totals = [subscription.statistics() for subscription in life.subscriptions]
+        results = CounterMetricFamily(
+            "emily_bus_messages", "Messages by what became of them", labels=["result"]
+        )
+        for result in ("received", "dropped", "rejected", "undecodable", "lost", "repeated"):
+            results.add_metric([result], sum(getattr(total, result) for total in totals))
+        depth = GaugeMetricFamily("emily_bus_buffer_depth", "Messages that wait")
+        depth.add_metric([], sum(total.depth for total in totals))
+        return [build, ready, results, depth]
+
+
+class GaugeCollector(Collector):
+    """Gauges that a mind reads off its state when metrics are scraped."""
+
+    def __init__(self, declared: Mapping[str, tuple[str, str]], observe: Callable[[], Gauges]) -> None:
+        self._declared = declared
+        self._observe = observe
+
+    def collect(self) -> Iterable[Metric]:
+        """One family for each declared gauge."""
+        observed = self._observe()
+        for name, (label, documentation) in self._declared.items():
+            family = GaugeMetricFamily(name, documentation, labels=[label])
+            for value, reading in observed.get(name, {}).items():
+                family.add_metric([value], reading)
+            yield family

@@ -1,0 +1,184 @@
+"""A service's whole life, from its settings to its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NoReturn
+
+import anyio
+import anyio.abc
+from emily_bus import Bus, BusUnavailable
+from emily_contracts import Health, HealthRequest
+from emily_contracts.topics import HEALTH
+
+from emily_runtime.checkpoint import write_atomically
+from emily_runtime.errors import SettingsError
+from emily_runtime.http import Server, listen, operations
+from emily_runtime.life import Life, bus_settings
+from emily_runtime.logs import configure_logs, get_logger
+from emily_runtime.metrics import LifeCollector
+from emily_runtime.mind import Mind
+from emily_runtime.service import Service
+from emily_runtime.settings import ServiceSettings, describe_settings, load_settings
+from emily_runtime.thinking import SUBSCRIPTIONS, Thinking
+from emily_runtime.traces import Tracer, tracer
+
+DRAINED = 0
+CRASHED = 1
+WRONG_SETTINGS = 2
+NO_BUS = 3
+
+Kind = type[Mind[Any, Any]] | type[Service[Any]]
+
+_log = get_logger(__name__)
+
+
+def run(
+    kind: Kind, arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None
+) -> NoReturn:
+    """Live a service's whole life and exit.
+
+    Exit codes: 0 drained or done, 1 crashed, 2 wrong settings, 3 no bus at the start.
+    """
+    sys.exit(
+        _run(
+            kind, sys.argv[1:] if arguments is None else arguments, os.environ if environ is None else environ
+        )
+    )
+
+
+def _run(kind: Kind, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    if arguments:
+        asked = set(arguments) <= {"--help", "-h"}
+        print(_usage(kind), file=sys.stdout if asked else sys.stderr)
+        return DRAINED if asked else WRONG_SETTINGS
+    try:
+        settings: Any = load_settings(kind.settings_type, service=kind.name, environ=environ)
+        configure_logs(
+            service=kind.name,
+            namespace=settings.namespace,
+            level=settings.log_level,
+            format=settings.log_format,
+        )
+        anyio.run(_live, kind, settings)
+    except Exception as failure:
+        return _verdict(failure)
+    return DRAINED
+
+
+def _verdict(failure: Exception) -> int:
+    while isinstance(failure, ExceptionGroup) and len(failure.exceptions) == 1:
+        failure = failure.exceptions[0]
+    if isinstance(failure, SettingsError):
+        print(failure, file=sys.stderr)
+        return WRONG_SETTINGS
+    if isinstance(failure, BusUnavailable):
+        _log.error("no bus", reason=str(failure))
+        return NO_BUS
+    _log.error("crashed", exc_info=failure)
+    return CRASHED
+
+
+async def _live(kind: Kind, settings: ServiceSettings) -> None:
+    version = _version(kind.name)
+    spans = tracer(settings.otlp_endpoint, service=kind.name, namespace=settings.namespace, version=version)
+    being = kind(settings)
+    with listen(settings.http_host, settings.http_port) as bound:
+        async with Bus.open(bus_settings(settings), namespace=settings.namespace, name=kind.name) as bus:
+            life = Life(name=kind.name, version=version, settings=settings, bus=bus, needs=_needs(kind))
+            life.registry.register(LifeCollector(life))
+            server = Server(operations(life, being.http(life) if isinstance(being, Service) else None))
+            async with AsyncExitStack() as stack:
+                stack.callback(spans.close)
+                background = await stack.enter_async_context(anyio.create_task_group())
+                background.start_soon(_stop_on_signal, life)
+                background.start_soon(life.announce_changes)
+                await stack.enter_async_context(bus.serve(HEALTH, _health(life), service=kind.name))
+                announcement = _announce(life, f"http://{settings.http_host}:{bound.getsockname()[1]}")
+                stack.callback(announcement.unlink, missing_ok=True)
+                async with anyio.create_task_group() as serving:
+                    serving.start_soon(server.serve, [bound])
+                    async with bus.alive(kind.name):
+                        drained = await _until_drained(_main(being, life, spans), life)
+                    server.should_exit = True
+                background.cancel_scope.cancel()
+            _log.info("stopped", handled=life.handled, drained=drained)
+
+
+async def _until_drained(main: Callable[[], Awaitable[None]], life: Life) -> bool:
+    """Run the main work; once told to stop it has `drain_timeout_s` to finish."""
+    drained = True
+
+    async def stop_in_time(scope: anyio.CancelScope) -> None:
+        nonlocal drained
+        await life.stopping.wait()
+        await anyio.sleep(life.settings.drain_timeout_s)
+        drained = False
+        _log.warning("drain is late and cut off", after_s=life.settings.drain_timeout_s)
+        scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stop_in_time, tasks.cancel_scope)
+        await main()
+        tasks.cancel_scope.cancel()
+    return drained
+
+
+def _main(being: Mind[Any, Any] | Service[Any], life: Life, spans: Tracer) -> Callable[[], Awaitable[None]]:
+    if isinstance(being, Mind):
+        return Thinking(being, life, spans).run
+
+    async def main() -> None:
+        await being.main(life)
+
+    return main
+
+
+async def _stop_on_signal(life: Life) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            _log.info("told to stop", signal=signal.Signals(number).name)
+            life.stopping.set()
+
+
+def _health(life: Life) -> Callable[[HealthRequest], Awaitable[Health]]:
+    async def answer(_: HealthRequest) -> Health:
+        return life.health()
+
+    return answer
+
+
+def _announce(life: Life, address: str) -> Path:
+    path = life.settings.state_dir / "run" / life.settings.namespace / f"{life.name}.json"
+    _log.info("started", http=address, version=life.version)
+    write_atomically(path, json.dumps({"pid": os.getpid(), "http": address}).encode())
+    return path
+
+
+def _needs(kind: Kind) -> tuple[str, ...]:
+    return kind.needs if issubclass(kind, Service) else (SUBSCRIPTIONS,)
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(f"emily-{name}")
+    except metadata.PackageNotFoundError:
+        return "unreleased"
+
+
+def _usage(kind: Kind) -> str:
+    rows = describe_settings(kind.settings_type, kind.name)
+    width = max(len(variable) for variable, _, _ in rows)
+    lines = [
+        f"emily-{kind.name}: settings of the environment, over [{kind.name}] of the file $EMILY_CONFIG",
+        "",
+    ]
+    lines += [f"  {variable:<{width}}  {meaning} (default: {default})" for variable, default, meaning in rows]
+    return "\n".join(lines)
