@@ -1,0 +1,21 @@
+"""What reflex is told at its start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from emily_runtime import ServiceSettings
+from msgspec import Meta
+
+
+class ReflexSettings(ServiceSettings, frozen=True, kw_only=True):
+    """Read from `EMILY_REFLEX_*`."""
+
+    model: Annotated[Path, Meta(description="Item memory of vision, made by emily_reflex.train")]
+    alpha: Annotated[
+        bool, Meta(description="Gate signals by the alpha rhythm; false lets all pass as they come")
+    ] = True
+    allostasis: Annotated[bool, Meta(description="Let the body move; false keeps it at its set points")] = (
+        True
+    )

@@ -1,0 +1,16 @@
+"""What the workspace is told at its start."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from emily_runtime import ServiceSettings
+from msgspec import Meta
+
+
+class WorkspaceSettings(ServiceSettings, frozen=True, kw_only=True):
+    """Read from `EMILY_WORKSPACE_*`."""
+
+    workspace: Annotated[
+        bool, Meta(description="Let signals compete; false makes every signal conscious")
+    ] = True
