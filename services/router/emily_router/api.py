@@ -1,0 +1,175 @@
+"""The HTTP API: stimuli, attention, hypotheses, health, the event stream and its own documentation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import msgspec
+from emily_contracts.attention import Attention, AttentionRequest
+from emily_contracts.decision import Decision, Status
+from emily_contracts.envelope import uuid7
+from emily_contracts.hypotheses import Hypotheses, HypothesesRequest
+from emily_contracts.stimulus import Stimulus, StimulusDraft
+from emily_contracts.topics import ATTEND, HYPOTHESISE
+from litestar import Litestar, MediaType, Request, Response, get, post
+from litestar.di import NamedDependency, Provide
+from litestar.openapi import OpenAPIConfig, ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.params import Parameter
+from litestar.response import ServerSentEvent
+
+from emily_router.problems import HANDLERS, Problem, ProblemError
+from emily_router.settings import RouterSettings
+from emily_router.sse import server_sent_events
+from emily_router.strict import StrictRequest
+from emily_router.traffic import Traffic
+
+LARGEST_BODY = 2**20
+ATTENTION_TIMEOUT_S = 0.5
+HYPOTHESES_TIMEOUT_S = 5.0
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+
+IdempotencyKey = Annotated[
+    str | None,
+    Parameter(
+        header="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        required=False,
+        description="Names the stimulus: a repeated key gets the same answer and is not perceived again.",
+    ),
+]
+
+
+class RouterHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How the whole looks from the router.
+
+    Attributes:
+        status: `degraded` while a tier of the active colour is down.
+        colour: That answers.
+        in_flight: Stimuli that are owed an answer.
+        alive: Living services; those of a colour as `blue/reflex`.
+        absent: Tiers of the active colour that are down.
+        version: Of the router.
+    """
+
+    status: Literal["ok", "degraded"]
+    colour: str
+    in_flight: int
+    alive: tuple[str, ...]
+    absent: tuple[str, ...]
+    version: str
+
+
+def _problems(*statuses: int) -> dict[int, ResponseSpec]:
+    return {
+        status: ResponseSpec(
+            Problem,
+            generate_examples=False,
+            description="Problem details",
+            media_type="application/problem+json",
+        )
+        for status in statuses
+    }
+
+
+@post("/api/v1/stimuli", status_code=200, responses=_problems(400, 413, 422, 429, 503, 504))
+async def perceive(
+    data: StimulusDraft, traffic: NamedDependency[Traffic], idempotency_key: IdempotencyKey = None
+) -> Decision:
+    """Gives a stimulus to Emily and waits for the decision, at most for its deadline."""
+    now = datetime.now(UTC)
+    stimulus_id = uuid7(now) if idempotency_key is None else id_of_key(idempotency_key)
+    decision = await traffic.submit(Stimulus.stamped(data, id=stimulus_id, at=now))
+    if decision.status is Status.FAILED:
+        raise ProblemError(
+            Problem(title="No answer in time", status=504, detail=decision.reason, decision=decision)
+        )
+    return decision
+
+
+@post("/api/v1/attention", status_code=200, responses=_problems(400, 413, 422, 503, 504))
+async def attend(data: AttentionRequest, traffic: NamedDependency[Traffic]) -> Attention:
+    """Gates drives through the alpha oscillator of tier 1."""
+    return await traffic.ask(ATTEND, data, timeout_s=ATTENTION_TIMEOUT_S)
+
+
+@post("/api/v1/gflownet/generate", status_code=200, responses=_problems(400, 413, 422, 503, 504))
+async def hypothesise(data: HypothesesRequest, traffic: NamedDependency[Traffic]) -> Hypotheses:
+    """Samples hypotheses from tier 3's GFlowNet and reports their diversity."""
+    return await traffic.ask(HYPOTHESISE, data, timeout_s=HYPOTHESES_TIMEOUT_S)
+
+
+@get("/api/v1/stream", media_type="text/event-stream", responses=_problems(503))
+async def stream(traffic: NamedDependency[Traffic]) -> ServerSentEvent:
+    """Server-sent events named `percept`, `decision` and `action`; `dropped` counts what was lost."""
+    traffic.stream.require_room()
+    return ServerSentEvent(server_sent_events(traffic.stream))
+
+
+@get("/health", responses=_problems(503))
+async def health(traffic: NamedDependency[Traffic], version: NamedDependency[str]) -> RouterHealth:
+    """How the router and the active colour are."""
+    absent = traffic.absent
+    return RouterHealth(
+        status="degraded" if absent else "ok",
+        colour=traffic.colour,
+        in_flight=traffic.in_flight,
+        alive=tuple(sorted(traffic.alive)),
+        absent=absent,
+        version=version,
+    )
+
+
+@get("/docs", include_in_schema=False)
+async def docs() -> Response[bytes]:
+    """The API for a person to read; needs no other site."""
+    page = resources.files("emily_router").joinpath("docs.html").read_bytes()
+    return Response(page, media_type=MediaType.HTML, headers={"Content-Security-Policy": _PAGE_POLICY})
+
+
+def id_of_key(key: str) -> UUID:
+    """The id of the stimulus that an Idempotency-Key names; the same at any time and in any process."""
+    return uuid7(_EPOCH, hashlib.blake2b(key.encode(), digest_size=10).digest())
+
+
+def create_app(open_traffic: Callable[[], Traffic], settings: RouterSettings, *, version: str) -> Litestar:
+    """The ASGI application.
+
+    Args:
+        open_traffic: Gives the traffic, or raises `Closed` while there is none.
+    """
+
+    def require_known_host(request: Request[Any, Any, Any]) -> None:
+        host = urlsplit("//" + request.headers.get("host", "")).hostname
+        if host not in settings.allowed_hosts:
+            detail = f"Host: {host!r} is not served here; add it to allowed_hosts to allow it"
+            raise ProblemError(Problem(title="Misdirected request", status=421, detail=detail, field="Host"))
+
+    return Litestar(
+        [perceive, attend, hypothesise, stream, health, docs],
+        before_request=require_known_host,
+        dependencies={
+            "traffic": Provide(open_traffic, sync_to_thread=False),
+            "version": Provide(lambda: version, sync_to_thread=False),
+        },
+        exception_handlers=HANDLERS,
+        openapi_config=OpenAPIConfig(
+            title="Emily",
+            version=version,
+            description="Stimuli in, decisions out.",
+            path="/",
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            use_handler_docstrings=True,
+        ),
+        request_class=StrictRequest,
+        request_max_body_size=LARGEST_BODY,
+        logging_config=None,
+    )

@@ -1,0 +1,168 @@
+"""What the router owes: every accepted stimulus is answered exactly once."""
+
+from __future__ import annotations
+
+import enum
+from collections import OrderedDict
+from uuid import UUID
+
+import msgspec
+from emily_contracts.decision import Decision
+from emily_contracts.percept import Percept
+from emily_contracts.stimulus import Stimulus
+
+from emily_router.answers import degraded, failed
+
+_encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.Decoder(Decision).decode
+
+
+class Admission(enum.Enum):
+    """What became of a stimulus that asked to be let in."""
+
+    ACCEPTED = "accepted"
+    """New: it is owed an answer from now on and must be forwarded."""
+    PENDING = "pending"
+    """Already in flight: its answer will come, forward nothing."""
+    ANSWERED = "answered"
+    """Answered before: the remembered answer stands."""
+    FULL = "full"
+    """Too many in flight: not accepted, nothing is owed."""
+
+
+class Owed(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted stimulus without an answer.
+
+    Attributes:
+        colour: Where it was forwarded, and where its answer comes from.
+        accepted_at: On the router's monotonic clock, in seconds.
+        percept: Tier 1's answer, once heard.
+        forwarded_again: Whether silence made the router forward it a second time.
+    """
+
+    stimulus: Stimulus
+    colour: str
+    accepted_at: float
+    percept: Percept | None = None
+    forwarded_again: bool = False
+
+    def elapsed(self, now: float) -> float:
+        """How much of the deadline is over, as a fraction; 1 when it is due."""
+        return (now - self.accepted_at) * 1000 / self.stimulus.deadline_ms
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """What time demands.
+
+    Attributes:
+        forward_again: Half of the deadline is over and nothing at all was heard.
+        answers: Of stimuli whose deadline is over, already settled.
+    """
+
+    forward_again: tuple[Owed, ...]
+    answers: tuple[Decision, ...]
+
+
+class Ledger:
+    """In-flight stimuli and the answers given lately; no clock and no I/O of its own.
+
+    Every method takes `now`, in seconds of one monotonic clock. Answers are remembered encoded,
+    since most are never asked for again.
+
+    Args:
+        in_flight: Most stimuli owed at once.
+        remembered: Most answers remembered; the oldest go first.
+        remember_s: How long an answer is remembered.
+    """
+
+    def __init__(self, *, in_flight: int = 2048, remembered: int = 65_536, remember_s: float = 600.0) -> None:
+        self._limit = in_flight
+        self._remembered_limit = remembered
+        self._remember_s = remember_s
+        self._owed: dict[UUID, Owed] = {}
+        self._answers: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
+
+    @property
+    def in_flight(self) -> int:
+        """How many answers are owed."""
+        return len(self._owed)
+
+    def admit(self, stimulus: Stimulus, *, colour: str, now: float) -> Admission:
+        """Lets a stimulus in, unless its id is known or too many are in flight."""
+        if stimulus.id in self._owed:
+            return Admission.PENDING
+        if self.answer(stimulus.id, now=now) is not None:
+            return Admission.ANSWERED
+        if len(self._owed) >= self._limit:
+            return Admission.FULL
+        self._owed[stimulus.id] = Owed(stimulus=stimulus, colour=colour, accepted_at=now)
+        return Admission.ACCEPTED
+
+    def knows(self, stimulus_id: UUID, *, now: float) -> bool:
+        """Whether it is in flight or its answer is remembered."""
+        return stimulus_id in self._owed or self.answer(stimulus_id, now=now) is not None
+
+    def withdraw(self, stimulus_id: UUID) -> None:
+        """Takes back an admission that could not be put on record: it is owed nothing."""
+        del self._owed[stimulus_id]
+
+    def restore(self, owed: Owed) -> None:
+        """Owes again what was owed before a restart, whatever the bound."""
+        self._owed[owed.stimulus.id] = owed
+
+    def hear(self, percept: Percept) -> bool:
+        """Whether this is the first percept of a stimulus in flight; it is kept for degrading."""
+        owed = self._owed.get(percept.stimulus_id)
+        if owed is None or owed.percept is not None:
+            return False
+        self._owed[percept.stimulus_id] = msgspec.structs.replace(owed, percept=percept)
+        return True
+
+    def settle(self, decision: Decision, *, now: float) -> Owed | None:
+        """What the decision answers; none when it is late, repeated or about nothing in flight."""
+        owed = self._owed.pop(decision.stimulus_id, None)
+        if owed is not None:
+            self.remember(decision.stimulus_id, _encode(decision), now=now)
+        return owed
+
+    def remember(self, stimulus_id: UUID, decision: bytes, *, now: float) -> None:
+        """Keeps an encoded answer; forgets the oldest beyond the bounds."""
+        self._answers[stimulus_id] = (now, decision)
+        while len(self._answers) > self._remembered_limit or self._oldest() < now - self._remember_s:
+            self._answers.popitem(last=False)
+
+    def answer(self, stimulus_id: UUID, *, now: float) -> Decision | None:
+        """The answer that was given, while it is remembered."""
+        at, encoded = self._answers.get(stimulus_id, (now, None))
+        if encoded is None or at < now - self._remember_s:
+            return None
+        return _decode(encoded)
+
+    def due(self, *, now: float, absent: tuple[str, ...] = ()) -> Due:
+        """What must be forwarded again, and the answers to what ran out of time.
+
+        Args:
+            absent: Tiers that are known to be down; named in the reason of an answer.
+        """
+        silent = [
+            owed
+            for owed in self._owed.values()
+            if owed.percept is None and not owed.forwarded_again and 0.5 <= owed.elapsed(now) < 1
+        ]
+        for owed in silent:
+            self._owed[owed.stimulus.id] = msgspec.structs.replace(owed, forwarded_again=True)
+        answers = [self._time_out(owed, absent) for owed in self._owed.values() if owed.elapsed(now) >= 1]
+        for decision in answers:
+            self.settle(decision, now=now)
+        return Due(forward_again=tuple(silent), answers=tuple(answers))
+
+    def _oldest(self) -> float:
+        return next(iter(self._answers.values()))[0]
+
+    @staticmethod
+    def _time_out(owed: Owed, absent: tuple[str, ...]) -> Decision:
+        late = f"no decision within {owed.stimulus.deadline_ms} ms"
+        why = f"{late}: {', '.join(absent)} down" if absent else late
+        if owed.percept is not None:
+            return degraded(owed.percept, why)
+        return failed(owed.stimulus, f"{why}, and no percept either")
