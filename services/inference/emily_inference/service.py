@@ -1,0 +1,112 @@
+"""The inference service: hears broadcasts, says decisions, learns from outcomes."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import ClassVar
+
+import msgspec
+from emily_contracts import Broadcast, Decision, Outcome, Provenance
+from emily_contracts.topic import AnyTopic
+from emily_contracts.topics import BROADCAST, DECISION
+from emily_runtime import Emission, Mind, Refused
+from msgspec.structs import replace
+
+from emily_inference import interoception
+from emily_inference.interoception import Feeling
+from emily_inference.settings import InferenceSettings
+from emily_inference.thought import Thought, decision
+from emily_inference.vision.knowledge import Knowledge, innate
+from emily_inference.vision.model import load
+from emily_inference.vision.sight import Gaze, Sight
+
+SENSES = ("vision", "interoception")
+
+
+class InferenceState(msgspec.Struct, frozen=True, kw_only=True):
+    """What inference remembers.
+
+    Attributes:
+        events: Heard so far.
+        vision: What is known about pictures.
+        gazes: Episode of vision by subject.
+        feelings: Expected condition by host.
+        answered: Newest decisions by stimulus id.
+    """
+
+    vision: Knowledge
+    events: int = 0
+    gazes: dict[str, Gaze] = {}
+    feelings: dict[str, Feeling] = {}
+    answered: dict[str, Decision] = {}
+
+
+class Inference(Mind[InferenceSettings, InferenceState]):
+    """Hears broadcasts; says one decision for each that is no outcome; answers what it would hypothesise."""
+
+    name = "inference"
+    settings_type = InferenceSettings
+    state_type = InferenceState
+    state_version = 1
+    hears: ClassVar[tuple[AnyTopic, ...]] = (BROADCAST,)
+
+    def __init__(self, settings: InferenceSettings) -> None:
+        super().__init__(settings)
+        self._model = load(settings.model)
+        self._sight = Sight(self._model, seed=settings.seed, hypothesise=settings.hypotheses)
+        self._provenance = Provenance(
+            code_version=version("emily-inference"), model_hash=self._model.hash, seed=settings.seed
+        )
+
+    def initial(self) -> InferenceState:
+        """What the trained model knows, and nobody met yet."""
+        return InferenceState(vision=innate(self._model))
+
+    def step(self, state: InferenceState, event: Broadcast) -> tuple[InferenceState, tuple[Emission, ...]]:
+        """A decision, or what was learned from an outcome.
+
+        A stimulus that was answered before gets the same answer and changes nothing.
+
+        Raises:
+            Refused: The modality is unknown, or a signal does not fit it.
+        """
+        if event.modality not in SENSES:
+            raise Refused(f"modality: {event.modality!r} is not understood; send {' or '.join(SENSES)}")
+        if event.outcome is not None:
+            return self._learned(state, event, event.outcome), ()
+        answered = state.answered.get(str(event.stimulus_id))
+        if answered is not None:
+            return state, (Emission(DECISION, answered),)
+        state, thought = self._thought(replace(state, events=state.events + 1), event)
+        answer = decision(thought, event, self._provenance)
+        answers = state.answered | {str(event.stimulus_id): answer}
+        if len(answers) > self.settings.answers:
+            del answers[min(answers)]
+        return replace(state, answered=answers), (Emission(DECISION, answer),)
+
+    def _thought(self, state: InferenceState, event: Broadcast) -> tuple[InferenceState, Thought]:
+        if event.modality == "interoception":
+            felt = state.feelings.get(event.subject)
+            feeling, thought = interoception.think(felt, event, seed=self.settings.seed, event=state.events)
+            return replace(state, feelings=self._remembered(state.feelings, event.subject, feeling)), thought
+        gaze = state.gazes.get(event.subject)
+        gaze, thought = self._sight.think(state.vision, gaze, event, event=state.events)
+        return replace(state, gazes=self._remembered(state.gazes, event.subject, gaze)), thought
+
+    def _learned(self, state: InferenceState, event: Broadcast, outcome: Outcome) -> InferenceState:
+        """The state after an outcome; one of an episode that is over or forgotten teaches nothing."""
+        gaze = state.gazes.get(event.subject)
+        if event.modality != "vision" or gaze is None or gaze.episode != event.episode:
+            return state
+        vision = self._sight.learn(state.vision, gaze, outcome, event.reward_prediction_error)
+        gazes = {subject: other for subject, other in state.gazes.items() if subject != event.subject}
+        return replace(state, vision=vision, gazes=gazes)
+
+    def _remembered[Trace: Gaze | Feeling](
+        self, traces: dict[str, Trace], subject: str, trace: Trace
+    ) -> dict[str, Trace]:
+        """The traces with one renewed; beyond the bound the least recently touched is forgotten."""
+        renewed = traces | {subject: trace}
+        if len(renewed) > self.settings.subjects:
+            del renewed[min(renewed, key=lambda old: renewed[old].touched)]
+        return renewed

@@ -1,0 +1,83 @@
+"""What is known about the world beyond one episode, and how it grows."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from emily_inference.vision.beliefs import Likelihood, Reading, posterior
+from emily_inference.vision.hypotheses import STRUCTURES, UNCHANGED, log_prior
+from emily_inference.vision.learning import Rates, learned_counts, structure_evidence
+from emily_inference.vision.model import VisionModel
+
+_LOG_PRIOR = log_prior()
+MOST_HYPOTHESES = 4
+_NEGLIGIBLE = 1e-3
+_TEMPERATURE = 4.0
+_DRAWS = 32
+
+
+class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
+    """Learned counts and the structures that are weighed.
+
+    Attributes:
+        counts: (PLACES, LEVELS, DIGITS, styles) Dirichlet counts of A.
+        evidence: (H,) log evidence of each structure; older episodes fade.
+        episodes: That were learned from.
+        hypotheses: Structures under which pictures are seen, likeliest first.
+    """
+
+    counts: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+    episodes: int = 0
+    hypotheses: tuple[int, ...] = (UNCHANGED,)
+
+    def weights(self) -> NDArray[np.float64]:
+        """(K,) posterior probabilities of the hypotheses among themselves."""
+        score = (_LOG_PRIOR + self.evidence)[list(self.hypotheses)]
+        weight = np.exp(score - score.max())
+        normalised: NDArray[np.float64] = weight / weight.sum()
+        return normalised
+
+
+def innate(model: VisionModel) -> Knowledge:
+    """What is known before the first episode."""
+    return Knowledge(counts=model.counts, evidence=np.zeros(len(STRUCTURES)))
+
+
+def learn(
+    knowledge: Knowledge,
+    model: VisionModel,
+    compiled: Likelihood,
+    seen: tuple[Reading, ...],
+    digit: int,
+    *,
+    rates: Rates,
+    seed: int,
+    hypothesise: bool,
+) -> Knowledge:
+    """What is known after an episode whose digit became known."""
+    styles = posterior(compiled, seen)[digit].reshape(len(knowledge.hypotheses), -1).sum(axis=0)
+    counts = learned_counts(
+        knowledge.counts,
+        styles / styles.sum(),
+        seen,
+        digit=digit,
+        structure=knowledge.hypotheses[0],
+        rates=rates,
+    )
+    evidence, hypotheses = knowledge.evidence, knowledge.hypotheses
+    if hypothesise:
+        evidence = rates.memory * evidence + structure_evidence(knowledge.counts, model.prior, seen, digit)
+        evidence -= evidence.max()
+        hypotheses = _sampled(evidence, np.random.default_rng([seed, knowledge.episodes]))
+    return Knowledge(counts=counts, evidence=evidence, episodes=knowledge.episodes + 1, hypotheses=hypotheses)
+
+
+def _sampled(evidence: NDArray[np.float64], rng: np.random.Generator) -> tuple[int, ...]:
+    score = _LOG_PRIOR + evidence
+    target = np.exp((score - score.max()) / _TEMPERATURE)
+    drawn = np.unique(rng.choice(len(STRUCTURES), size=_DRAWS, p=target / target.sum()))
+    best = drawn[np.argsort(-score[drawn], kind="stable")][:MOST_HYPOTHESES]
+    return tuple(int(i) for i in best[score[best] > score[best[0]] + np.log(_NEGLIGIBLE)])
