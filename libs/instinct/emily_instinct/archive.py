@@ -1,0 +1,59 @@
+"""Trained models as one file: NumPy's npz with a JSON header, and no pickle.
+
+Equal contents give equal bytes, so that the digest names the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emily_instinct.errors import InstinctError
+
+HEADER = "header.json"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def pack(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The archive of a header and named arrays."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo(HEADER, _EPOCH), json.dumps(dict(header), sort_keys=True))
+        for name in sorted(arrays):
+            with io.BytesIO() as part:
+                np.lib.format.write_array(part, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+                info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+                info.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(info, part.getvalue())
+    return buffer.getvalue()
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The header and the arrays of an archive.
+
+    Raises:
+        InstinctError: It is not an archive, is torn, or holds anything but a header and plain arrays.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            header: dict[str, Any] = json.loads(archive.read(HEADER))
+            arrays = {}
+            for name in archive.namelist():
+                if name != HEADER:
+                    with archive.open(name) as part:
+                        arrays[name.removesuffix(".npy")] = np.lib.format.read_array(part, allow_pickle=False)
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as failure:
+        raise InstinctError(f"model file: can't be read ({failure}); train it again") from None
+    return header, arrays
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of an archive, its first 16 hex digits."""
+    return hashlib.sha256(data).hexdigest()[:16]
