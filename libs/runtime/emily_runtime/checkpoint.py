@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import msgspec
 
@@ -118,6 +118,6 @@ def _read_extension(code: int, data: memoryview) -> Any:
 
 
 def _decode_array(type: type, value: Any) -> Any:
-    if isinstance(value, type):
+    if isinstance(value, get_origin(type) or type):
         return value
     raise NotImplementedError(f"{type.__name__} can't stand in a state")

@@ -46,10 +46,10 @@ _B = {
     ),
     "alert": np.array(
         [
-            [0.90, 0.08, 0.10, 0.10],
-            [0.10, 0.82, 0.50, 0.60],
-            [0.00, 0.10, 0.36, 0.20],
-            [0.00, 0.00, 0.04, 0.10],
+            [0.90, 0.08, 0.05, 0.05],
+            [0.10, 0.82, 0.35, 0.30],
+            [0.00, 0.10, 0.55, 0.25],
+            [0.00, 0.00, 0.05, 0.40],
         ]
     ),
 }
@@ -57,9 +57,9 @@ _B = {
 _C = np.array([0.0, -0.2, -1.0, -3.0])
 """Preference for each level in nats."""
 _D = np.array([0.7, 0.2, 0.08, 0.02])
-_COST = {"observe": 0.0, "throttle": 0.15, "alert": 0.8}
+_COST = {"observe": 0.0, "throttle": 0.15, "alert": 0.5}
 """What an act costs, in nats: readings that are missed, a person who is disturbed."""
-_PRECISION = 16.0
+_PRECISION = 32.0
 
 
 class Feeling(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,13 +18,13 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         correct: Of a correct report.
         wrong: Of a wrong one, below 0; caution adds to it.
-        look: Of each look, below 0.
+        look: Of each look, below 0; caution takes from it.
         precision: Inverse temperature of the choice among policies at a modulation of 1.
     """
 
     correct: float = 1.0
     wrong: float = -2.0
-    look: float = -0.025
+    look: float = -0.02
     precision: float = 512.0
 
 
@@ -78,22 +78,21 @@ def weigh(
         digit_and_level: (DIGITS, PLACES, LEVELS) joint predictions.
         seen: Places that tell nothing new.
         preferences: In nats.
-        modulation: Caution raises the cost of being wrong, precision sharpens the choice.
+        modulation: Caution makes being wrong worse and looking cheaper; precision sharpens the choice.
 
     Source: Parr, Pezzulo & Friston (2022), Active Inference, equation 2.6.
     """
     places = np.setdiff1d(np.arange(PLACES), seen)
     joint = digit_and_level[:, places]
     wrong = preferences.wrong * (1 + modulation.caution)
+    look = preferences.look * (1 - modulation.caution)
     stake = preferences.correct - wrong
     confidence_after = joint.max(axis=0).sum(axis=1)
     level_entropy = _entropy(joint.sum(axis=0), axis=1)
     surprise_of_both = _entropy(joint, axis=(0, 2))
     gain = np.maximum(0.0, _entropy(digit, axis=0) + level_entropy - surprise_of_both)
     later = modulation.horizon
-    utility = np.concatenate(
-        [wrong + stake * digit, later * (wrong + stake * confidence_after) + preferences.look]
-    )
+    utility = np.concatenate([wrong + stake * digit, later * (wrong + stake * confidence_after) + look])
     information_gain = np.concatenate([np.zeros(DIGITS), later * gain])
     value = preferences.precision * modulation.precision * (utility + information_gain)
     probabilities = np.exp(value - value.max())
