@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from emily import contracts, doctor, lifecycle
+from emily import contracts, doctor, lifecycle, perceive, replay, watch
 
 app = typer.Typer(
     name="emily",
@@ -18,6 +18,9 @@ app.command()(lifecycle.up)
 app.command()(lifecycle.down)
 app.command()(lifecycle.status)
 app.command()(doctor.doctor)
+app.command()(watch.watch)
+app.command()(replay.replay)
+app.add_typer(perceive.app, name="perceive")
 app.add_typer(contracts.app, name="contracts")
 
 

@@ -83,6 +83,11 @@ class PerceptionView:
         """Stimuli per finished episode."""
         return self.looks / self.episodes if self.episodes else 0.0
 
+    def line(self) -> str:
+        """The score in one line."""
+        score = f"accuracy {self.accuracy:.3f}  {self.mean_looks:.2f} looks a digit"
+        return f"{self.episodes}/{self.total} digits  {score}"
+
     def render(self) -> RenderableType:
         """The whole view."""
         if self._scene is None:
