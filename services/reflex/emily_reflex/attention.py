@@ -1,36 +1,51 @@
-"""The alpha gate: what is attended passes, what is not is inhibited, the strongest first."""
+"""The alpha gate on signals: what is attended passes, the rest is held back, the strongest goes first."""
 
 from __future__ import annotations
 
-from emily_contracts import GatedSignal, Stimulus
+from emily_contracts import GatedSignal, Signal, Stimulus
+from emily_instinct.alpha import AlphaOscillator
 
-_PASSED = {True: 0.95, False: 0.4}
+ATTENDED_POWER = 0.1
+IGNORED_POWER = 0.7
+"""Alpha power over a channel; high power is strong inhibition (Jensen & Mazaheri 2010)."""
+PEAK = 0.0
+"""Phase of most inhibition: an onset begins a cycle, and signals escape as its inhibition falls."""
 
 
-def gate(stimulus: Stimulus) -> tuple[GatedSignal, ...]:
-    """The signals in the order of emission."""
-    gated = [
-        GatedSignal(
-            channel=signal.channel,
-            values=signal.values,
-            place=signal.place,
-            salience=signal.intensity * _PASSED[stimulus.attended in (None, signal.channel)],
-            latency_ms=0.0,
-        )
+def turn_to(stimulus: Stimulus, oscillator: AlphaOscillator, at: float) -> AlphaOscillator:
+    """The rhythm, begun anew by the onset of the stimulus, with little power over what is attended.
+
+    Without an attended channel every channel is attended.
+    """
+    power = {
+        signal.channel: ATTENDED_POWER if stimulus.attended in (None, signal.channel) else IGNORED_POWER
         for signal in stimulus.signals
-    ]
-    return tuple(sorted(gated, key=lambda signal: -signal.salience))
+    }
+    return oscillator.reset(at, PEAK).attend(power)
+
+
+def gate(stimulus: Stimulus, oscillator: AlphaOscillator, at: float) -> tuple[GatedSignal, ...]:
+    """The signals in the order in which they escape inhibition."""
+    drives = [signal.intensity for signal in stimulus.signals]
+    channels = tuple(signal.channel for signal in stimulus.signals)
+    gated = oscillator.gate(drives, at, channels)
+    order = zip(gated.emitted.tolist(), gated.latency.tolist(), strict=True)
+    return tuple(
+        _passed(stimulus.signals[index], float(gated.gated[index]), 1000 * latency)
+        for index, latency in order
+    )
 
 
 def ungated(stimulus: Stimulus) -> tuple[GatedSignal, ...]:
-    """The signals as they come, without a gate."""
-    return tuple(
-        GatedSignal(
-            channel=signal.channel,
-            values=signal.values,
-            place=signal.place,
-            salience=signal.intensity,
-            latency_ms=0.0,
-        )
-        for signal in stimulus.signals
+    """The signals at their own intensity and in the order given, as if there were no rhythm."""
+    return tuple(_passed(signal, signal.intensity, 0.0) for signal in stimulus.signals)
+
+
+def _passed(signal: Signal, salience: float, latency_ms: float) -> GatedSignal:
+    return GatedSignal(
+        channel=signal.channel,
+        values=signal.values,
+        place=signal.place,
+        salience=salience,
+        latency_ms=latency_ms,
     )

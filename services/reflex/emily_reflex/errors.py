@@ -1,5 +1,5 @@
 """What can go wrong with a model before the service starts."""
 
 
-class ModelUnusable(Exception):  # noqa: N818
+class ModelUnusable(Exception):
     """The trained model can't be read; the message names the file, the fault and the remedy."""

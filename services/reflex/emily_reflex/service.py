@@ -1,20 +1,42 @@
-"""Tier 1 as a mind: every stimulus and outcome becomes a percept and a moved body."""
+"""Tier 1 as a mind: every stimulus and outcome becomes a percept and moves the body."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import replace as with_changes
+from typing import Any, ClassVar
 
-from emily_contracts import BodyState, Levels, Modulation, Outcome, Percept, Stimulus, successor_id
-from emily_contracts.topic import AnyTopic
-from emily_contracts.topics import BODY, OUTCOME, PERCEPT, STIMULUS
-from emily_runtime import Emission, Mind, Refused
+from emily_contracts import (
+    Attention,
+    AttentionRequest,
+    BodyState,
+    Levels,
+    Modulation,
+    Outcome,
+    Percept,
+    Stimulus,
+    successor_id,
+)
+from emily_contracts.topic import AnyQuery, AnyTopic
+from emily_contracts.topics import ATTEND, BODY, OUTCOME, PERCEPT, STIMULUS
+from emily_instinct.allostasis import Body, levels, set_points
+from emily_instinct.appraisal import Appraisal
+from emily_instinct.modulation import modulation
+from emily_runtime import Emission, Gauges, Mind, Refused
 from msgspec.structs import replace
 
-from emily_reflex.attention import gate, ungated
+from emily_reflex import attention, feeling, interoception, vision
+from emily_reflex.impression import Impression
+from emily_reflex.recognition import load
 from emily_reflex.settings import ReflexSettings
-from emily_reflex.state import ReflexState
+from emily_reflex.state import ReflexState, renewed
 
-SENSES = ("vision", "interoception")
+VISION = "vision"
+INTEROCEPTION = "interoception"
+LEVELS = "allostatic_neurotransmitter_levels"
+SUBJECTS = "emily_reflex_subjects"
+
+type Step = tuple[ReflexState, tuple[Emission, ...]]
 
 
 class Reflex(Mind[ReflexSettings, ReflexState]):
@@ -25,32 +47,48 @@ class Reflex(Mind[ReflexSettings, ReflexState]):
     state_type = ReflexState
     state_version = 1
     hears: ClassVar[tuple[AnyTopic, ...]] = (STIMULUS, OUTCOME)
+    gauges: ClassVar[Mapping[str, tuple[str, str]]] = {
+        LEVELS: ("neurotransmitter", "Level of the body's neuromodulator, in [0, 1]"),
+        SUBJECTS: ("sense", "Subjects that are remembered"),
+    }
+
+    def __init__(self, settings: ReflexSettings) -> None:
+        super().__init__(settings)
+        self._memory = load(settings.model)
 
     def initial(self) -> ReflexState:
+        """A rested body that has met nobody."""
         return ReflexState()
 
-    def step(self, state: ReflexState, event: Stimulus | Outcome) -> tuple[ReflexState, tuple[Emission, ...]]:
-        """The percept of a stimulus, or what an outcome feels like."""
-        if event.modality not in SENSES:
-            raise Refused(f"modality: {event.modality!r} is not sensed; send one of {', '.join(SENSES)}")
-        percept = self._feel(event) if isinstance(event, Outcome) else self._perceive(event)
-        body = BodyState(
-            id=successor_id(event.id, "body"),
-            at=event.at,
-            stimulus_id=event.stimulus_id,
-            causation_id=event.id,
-            modality=event.modality,
-            subject=event.subject,
-            levels=_LEVELS,
-            set_points=_LEVELS,
-            modulation=Modulation(),
-            allostatic_load=0.0,
-        )
-        moved = replace(state, events=state.events + 1, at=event.at)
-        return moved, (Emission(PERCEPT, percept), Emission(BODY, body))
+    def step(self, state: ReflexState, event: Stimulus | Outcome) -> Step:
+        """The percept of a stimulus, or of what an outcome feels like; then the body.
 
-    def _perceive(self, stimulus: Stimulus) -> Percept:
-        return Percept(
+        Raises:
+            Refused: The modality is unknown, or a signal does not fit it.
+        """
+        if event.modality not in (VISION, INTEROCEPTION):
+            raise Refused(f"modality: {event.modality!r} is not sensed; send {VISION} or {INTEROCEPTION}")
+        counted = replace(state, events=state.events + 1)
+        if isinstance(event, Outcome):
+            return self._rewarded(counted, event)
+        return self._perceived(counted, event)
+
+    def answers(self) -> Mapping[AnyQuery, Callable[[ReflexState, Any], Any]]:
+        """How the gate would treat drives."""
+        return {ATTEND: _attend}
+
+    def observe(self, state: ReflexState) -> Gauges:
+        """The body's levels and how many subjects are remembered."""
+        subjects = {VISION: float(len(state.glimpses)), INTEROCEPTION: float(len(state.habits))}
+        return {LEVELS: vars(levels(state.body)), SUBJECTS: subjects}
+
+    def _perceived(self, state: ReflexState, stimulus: Stimulus) -> Step:
+        impression, state = self._sensed(state, stimulus)
+        state = self._moved(state, stimulus, feeling.of_stimulus(stimulus, impression))
+        at = stimulus.at.timestamp()
+        oscillator = attention.turn_to(stimulus, state.oscillator, at)
+        gated = attention.gate(stimulus, oscillator, at)
+        percept = Percept(
             id=successor_id(stimulus.id, "percept"),
             at=stimulus.at,
             stimulus_id=stimulus.stimulus_id,
@@ -58,13 +96,34 @@ class Reflex(Mind[ReflexSettings, ReflexState]):
             modality=stimulus.modality,
             subject=stimulus.subject,
             episode=stimulus.episode,
-            modulation=Modulation(),
-            signals=gate(stimulus) if self.settings.alpha else ungated(stimulus),
+            modulation=_modulation(state.body),
+            signals=gated if self.settings.alpha else attention.ungated(stimulus),
+            label=impression.label,
+            margin=impression.margin,
+            similarity=impression.similarity,
+            novelty=1 - impression.similarity,
+            reflex=self._reflex(stimulus, state.body),
             text=stimulus.text,
         )
+        return replace(state, oscillator=oscillator), (
+            Emission(PERCEPT, percept),
+            _body(stimulus, state.body, percept),
+        )
 
-    def _feel(self, outcome: Outcome) -> Percept:
-        return Percept(
+    def _sensed(self, state: ReflexState, stimulus: Stimulus) -> tuple[Impression, ReflexState]:
+        subject = stimulus.subject
+        if stimulus.modality == INTEROCEPTION:
+            felt, habit = interoception.feel(stimulus, state.habits.get(subject), state.events)
+            return felt, replace(state, habits=renewed(state.habits, subject, habit))
+        glimpse = vision.look(stimulus, state.glimpses.get(subject), state.events)
+        seen, novelty = vision.recognise(glimpse, self._memory, state.novelty)
+        return seen, replace(state, novelty=novelty, glimpses=renewed(state.glimpses, subject, glimpse))
+
+    def _rewarded(self, state: ReflexState, outcome: Outcome) -> Step:
+        reward, error = state.reward.learn(outcome.modality, outcome.reward, None)
+        appraisal = feeling.of_reward(error, expected=reward.value(outcome.modality))
+        state = self._moved(replace(state, reward=reward), outcome, appraisal)
+        percept = Percept(
             id=successor_id(outcome.id, "percept"),
             at=outcome.at,
             stimulus_id=outcome.stimulus_id,
@@ -72,9 +131,56 @@ class Reflex(Mind[ReflexSettings, ReflexState]):
             modality=outcome.modality,
             subject=outcome.subject,
             episode=outcome.episode,
-            modulation=Modulation(),
+            modulation=_modulation(state.body),
             outcome=outcome,
+            reward_prediction_error=error,
         )
+        return state, (Emission(PERCEPT, percept), _body(outcome, state.body, percept))
+
+    def _moved(self, state: ReflexState, event: Stimulus | Outcome, appraisal: Appraisal) -> ReflexState:
+        """The state after the body felt an event; a frozen body feels nothing, but its time passes."""
+        appraisal = appraisal if self.settings.allostasis else Appraisal()
+        threats = state.threats
+        if appraisal.threat is not None:
+            threats = threats | {event.modality: appraisal.threat}
+        body = feeling.feel(state.body, event.at.timestamp(), appraisal, threats.values())
+        return replace(state, threats=threats, body=body)
+
+    def _reflex(self, stimulus: Stimulus, body: Body) -> str | None:
+        startled = stimulus.modality == INTEROCEPTION and feeling.startled(body, self.settings.startle)
+        return "alert" if startled else None
 
 
-_LEVELS = Levels(dopamine=0.5, serotonin=0.5, oxytocin=0.5, cortisol=0.3, norepinephrine=0.3)
+def _attend(state: ReflexState, request: AttentionRequest) -> Attention:
+    oscillator, at = state.oscillator, state.body.at
+    if request.phase is not None:
+        oscillator = with_changes(oscillator, origin=at, phase_at_origin=request.phase)
+    gated = oscillator.gate(request.drives, at)
+    return Attention(
+        gated=tuple(gated.gated.tolist()),
+        emitted=tuple(gated.emitted.tolist()),
+        latency_ms=tuple((1000 * gated.latency).tolist()),
+        phase=gated.phase,
+        frequency=oscillator.frequency,
+    )
+
+
+def _modulation(body: Body) -> Modulation:
+    return Modulation(**vars(modulation(body)))
+
+
+def _body(event: Stimulus | Outcome, body: Body, percept: Percept) -> Emission:
+    state = BodyState(
+        id=successor_id(event.id, "body"),
+        at=event.at,
+        stimulus_id=event.stimulus_id,
+        causation_id=event.id,
+        modality=event.modality,
+        subject=event.subject,
+        levels=Levels(**vars(levels(body))),
+        set_points=Levels(**vars(set_points(body.at))),
+        modulation=percept.modulation,
+        allostatic_load=body.load,
+        reward_prediction_error=percept.reward_prediction_error,
+    )
+    return Emission(BODY, state)

@@ -1,27 +1,39 @@
-"""What reflex remembers: the body, the time of the last event, and a little of each subject."""
+"""What reflex remembers: one body, one rhythm, what it expects, and a little of each subject."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
-from msgspec.structs import replace
+from emily_instinct.allostasis import Body
+from emily_instinct.alpha import AlphaOscillator
+from emily_instinct.prediction import ValueTable
 
 MOST_SUBJECTS = 256
 
 
-class Trace(msgspec.Struct, frozen=True, kw_only=True):
-    """What one subject has sensed with one sense.
+class Glimpse(msgspec.Struct, frozen=True, kw_only=True):
+    """What a subject has seen of a picture.
 
     Attributes:
-        episode: That it was sensed in.
-        touched: Number of the event that touched it last.
-        readings: Vision: grey by place, of this episode. Interoception: running mean by channel.
+        episode: In which it was seen.
+        seen: Grey by place.
+        touched: Number of the event that renewed it.
     """
 
     episode: str
-    touched: int
-    readings: dict[str, float] = {}
+    seen: dict[int, float]
+    touched: int = 0
+
+
+class Habit(msgspec.Struct, frozen=True, kw_only=True):
+    """What is usual for a subject's inside.
+
+    Attributes:
+        usual: Running mean by channel.
+        touched: Number of the event that renewed it.
+    """
+
+    usual: dict[str, float]
+    touched: int = 0
 
 
 class ReflexState(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,19 +41,29 @@ class ReflexState(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         events: Heard so far.
-        at: Event time of the latest; the body's clock.
-        expected_reward: By sense, learned from outcomes.
-        traces: By sense and subject; the least recently touched is forgotten beyond 256.
+        body: The one body of this colour; its clock is the latest event time.
+        oscillator: The alpha rhythm since the onset of the latest stimulus.
+        reward: Expected reward by sense.
+        novelty: Expected novelty of a glimpse by how many places were seen.
+        threats: Latest threat by sense; the body is under the greatest.
+        glimpses, habits: By subject; the one renewed longest ago is forgotten beyond 256.
     """
 
     events: int = 0
-    at: datetime | None = None
-    expected_reward: dict[str, float] = {}
-    traces: dict[str, Trace] = {}
+    body: Body = Body()
+    oscillator: AlphaOscillator = AlphaOscillator()
+    reward: ValueTable = ValueTable()
+    novelty: ValueTable = ValueTable()
+    threats: dict[str, float] = {}
+    glimpses: dict[str, Glimpse] = {}
+    habits: dict[str, Habit] = {}
 
-    def with_trace(self, key: str, trace: Trace) -> ReflexState:
-        """This state with one trace renewed."""
-        traces = self.traces | {key: trace}
-        if len(traces) > MOST_SUBJECTS:
-            del traces[min(traces, key=lambda old: traces[old].touched)]
-        return replace(self, traces=traces)
+
+def renewed[Trace: (Glimpse, Habit)](
+    traces: dict[str, Trace], subject: str, trace: Trace
+) -> dict[str, Trace]:
+    """The traces with a subject's replaced, and the oldest forgotten when there are too many."""
+    kept = traces | {subject: trace}
+    if len(kept) > MOST_SUBJECTS:
+        del kept[min(kept, key=lambda name: kept[name].touched)]
+    return kept

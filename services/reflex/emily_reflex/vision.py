@@ -1,0 +1,60 @@
+"""Seeing: places of a picture add up to a glimpse, and a glimpse is recognised."""
+
+from __future__ import annotations
+
+from emily_contracts import Stimulus
+from emily_instinct.prediction import ValueTable
+from emily_runtime import Refused
+
+from emily_reflex import recognition
+from emily_reflex.impression import Impression
+from emily_reflex.recognition import PLACES, VisionMemory
+from emily_reflex.state import Glimpse
+
+SHOCK = 0.1
+"""Novelty beyond the expected that surprises wholly."""
+
+
+def look(stimulus: Stimulus, before: Glimpse | None, touched: int) -> Glimpse:
+    """What is seen by now of the episode's picture.
+
+    Only the attended channel counts as seen, or every channel when none is attended. A signal with a place
+    carries its grey; one without carries all 64.
+
+    Raises:
+        Refused: A place or the number of greys does not fit the picture.
+    """
+    seen = dict(before.seen) if before is not None and before.episode == stimulus.episode else {}
+    for index, signal in enumerate(stimulus.signals):
+        fits = PLACES if signal.place is None else 1
+        if signal.place is not None and signal.place >= PLACES:
+            raise Refused(
+                f"signals[{index}].place: {signal.place} is not on the picture; send 0 to {PLACES - 1}"
+            )
+        if len(signal.values) != fits:
+            what = "the whole picture" if signal.place is None else "a place"
+            raise Refused(f"signals[{index}].values: {len(signal.values)} given, {what} has {fits}")
+        if stimulus.attended in (None, signal.channel):
+            places = range(PLACES) if signal.place is None else (signal.place,)
+            seen.update(zip(places, signal.values, strict=True))
+    if not seen:
+        raise Refused(f"attended: {stimulus.attended!r} is not among the signals' channels")
+    return Glimpse(episode=stimulus.episode, seen=seen, touched=touched)
+
+
+def recognise(glimpse: Glimpse, memory: VisionMemory, expected: ValueTable) -> tuple[Impression, ValueTable]:
+    """What the glimpse looks like, and how novel a glimpse of that many places is expected to be from now on.
+
+    Few places always look novel, so a surprise is novelty beyond what as many places had before.
+    """
+    match = recognition.recognise(memory, glimpse.seen)
+    extent = f"{len(glimpse.seen)} places"
+    known = any(name == extent for name, _ in expected.values)
+    learned, error = expected.learn(extent, match.novelty, None)
+    impression = Impression(
+        label=match.label,
+        margin=match.margin,
+        similarity=match.similarity,
+        surprise=min(1.0, max(0.0, error / SHOCK)) if known else 0.0,
+    )
+    return impression, learned
