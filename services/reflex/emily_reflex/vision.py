@@ -11,8 +11,10 @@ from emily_reflex.impression import Impression
 from emily_reflex.recognition import PLACES, VisionMemory
 from emily_reflex.state import Glimpse
 
+ORDINARY = 0.02
+"""Novelty beyond the expected that is nothing special: two standard deviations among digits."""
 SHOCK = 0.1
-"""Novelty beyond the expected that surprises wholly."""
+"""Novelty beyond the ordinary that surprises wholly."""
 
 
 def look(stimulus: Stimulus, before: Glimpse | None, touched: int) -> Glimpse:
@@ -55,6 +57,6 @@ def recognise(glimpse: Glimpse, memory: VisionMemory, expected: ValueTable) -> t
         label=match.label,
         margin=match.margin,
         similarity=match.similarity,
-        surprise=min(1.0, max(0.0, error / SHOCK)) if known else 0.0,
+        surprise=min(1.0, max(0.0, (error - ORDINARY) / SHOCK)) if known else 0.0,
     )
     return impression, learned

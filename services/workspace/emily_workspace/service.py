@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-import msgspec
+from emily_cognition.workspace import Dynamics
 from emily_contracts import Broadcast, Conscious, Percept, Suppressed, successor_id
 from emily_contracts.topic import AnyTopic
 from emily_contracts.topics import BROADCAST, PERCEPT
-from emily_runtime import Emission, Mind
-from msgspec.structs import replace
+from emily_runtime import Emission, Gauges, Mind
 
+from emily_workspace.contest import conscious, contest
 from emily_workspace.settings import WorkspaceSettings
+from emily_workspace.state import Streams
+
+REMEMBERED = "emily_workspace_remembered"
 
 
-class WorkspaceMind(msgspec.Struct, frozen=True, kw_only=True):
-    """What the workspace remembers."""
-
-    events: int = 0
-
-
-class Workspace(Mind[WorkspaceSettings, WorkspaceMind]):
+class Workspace(Mind[WorkspaceSettings, Streams]):
     """Hears percepts; says one broadcast for each."""
 
     name = "workspace"
     settings_type = WorkspaceSettings
-    state_type = WorkspaceMind
+    state_type = Streams
     state_version = 1
     hears: ClassVar[tuple[AnyTopic, ...]] = (PERCEPT,)
+    gauges: ClassVar[Mapping[str, tuple[str, str]]] = {
+        REMEMBERED: ("what", "Subjects that are remembered, and coalitions that are held for them"),
+    }
 
-    def initial(self) -> WorkspaceMind:
-        return WorkspaceMind()
+    def __init__(self, settings: WorkspaceSettings) -> None:
+        super().__init__(settings)
+        self._dynamics = Dynamics(capacity=settings.capacity)
 
-    def step(self, state: WorkspaceMind, event: Percept) -> tuple[WorkspaceMind, tuple[Emission, ...]]:
-        """The broadcast of a percept."""
-        ranked = sorted(event.signals, key=lambda signal: -signal.salience)
-        contents = tuple(
-            Conscious(
-                channel=signal.channel,
-                values=signal.values,
-                place=signal.place,
-                activation=min(1.0, signal.salience),
-            )
-            for index, signal in enumerate(ranked)
-            if not self.settings.workspace
-            or (index == 0 and signal.salience >= event.modulation.ignition_threshold)
-        )
-        suppressed = tuple(
-            Suppressed(channel=signal.channel, activation=0.0, reason="weaker than what became conscious")
-            for signal in ranked[len(contents) :]
-        )
+    def initial(self) -> Streams:
+        """Nothing conscious and nobody known."""
+        return Streams()
+
+    def step(self, state: Streams, event: Percept) -> tuple[Streams, tuple[Emission, ...]]:
+        """The broadcast of a percept: what ignited, what did not and why; an outcome is passed on."""
+        competition = state.competition(event.subject)
+        contents: tuple[Conscious, ...] = ()
+        suppressed: tuple[Suppressed, ...] = ()
+        if self.settings.workspace:
+            competition, contents, suppressed = contest(competition, event, self._dynamics)
+        else:
+            contents = tuple(conscious(signal, min(1.0, signal.salience)) for signal in event.signals)
         broadcast = Broadcast(
             id=successor_id(event.id, "broadcast"),
             at=event.at,
@@ -68,4 +65,9 @@ class Workspace(Mind[WorkspaceSettings, WorkspaceMind]):
             outcome=event.outcome,
             reward_prediction_error=event.reward_prediction_error,
         )
-        return replace(state, events=state.events + 1), (Emission(BROADCAST, broadcast),)
+        return state.after(event.subject, competition), (Emission(BROADCAST, broadcast),)
+
+    def observe(self, state: Streams) -> Gauges:
+        """How much is remembered."""
+        held = sum(len(stream.competition.held) for stream in state.by_subject.values())
+        return {REMEMBERED: {"subjects": float(len(state.by_subject)), "coalitions": float(held)}}
