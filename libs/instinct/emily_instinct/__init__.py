@@ -1,5 +1,6 @@
 """Pure numerics of tier 1: hyperdimensional computing, alpha gating, allostasis.
 
-The modules are the vocabulary: `hypervector` (packed binary), `bipolar` and `holographic` hypervectors,
-`basis`, `encoders`, `item_memory`, `learning`; `alpha`; `allostasis`, `modulation`, `prediction`; `archive`.
+The modules are the vocabulary. Hypervectors: `hypervector` (packed binary), `bipolar`, `holographic` and
+`phasor`; `basis`, `encoders`, `item_memory`, `learning`, `classifier`, `archive`. Rhythm: `alpha`. Body:
+`opponent`, `allostasis`, `appraisal`, `modulation`, `prediction`.
 """

@@ -1,6 +1,7 @@
 """Trained models as one file: NumPy's npz with a JSON header, and no pickle.
 
-Equal contents give equal bytes, so that the digest names the model.
+Equal contents give equal bytes on every machine, so that the digest names the model; hence nothing is
+compressed, which would depend on the version of zlib.
 """
 
 from __future__ import annotations
@@ -19,19 +20,18 @@ from emily_instinct.errors import InstinctError
 
 HEADER = "header.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_SUFFIX = ".npy"
 
 
 def pack(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """The archive of a header and named arrays."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(HEADER, _EPOCH), json.dumps(dict(header), sort_keys=True))
         for name in sorted(arrays):
-            with io.BytesIO() as part:
-                np.lib.format.write_array(part, np.ascontiguousarray(arrays[name]), allow_pickle=False)
-                info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
-                info.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(info, part.getvalue())
+            part = io.BytesIO()
+            np.lib.format.write_array(part, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(name + _SUFFIX, _EPOCH), part.getvalue())
     return buffer.getvalue()
 
 
@@ -44,11 +44,8 @@ def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             header: dict[str, Any] = json.loads(archive.read(HEADER))
-            arrays = {}
-            for name in archive.namelist():
-                if name != HEADER:
-                    with archive.open(name) as part:
-                        arrays[name.removesuffix(".npy")] = np.lib.format.read_array(part, allow_pickle=False)
+            names = [name for name in archive.namelist() if name != HEADER]
+            arrays = {name.removesuffix(_SUFFIX): _array(archive.read(name)) for name in names}
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as failure:
         raise InstinctError(f"model file: can't be read ({failure}); train it again") from None
     return header, arrays
@@ -57,3 +54,8 @@ def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 def digest(data: bytes) -> str:
     """SHA-256 of an archive, its first 16 hex digits."""
     return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    return array

@@ -14,7 +14,7 @@ def level(count: int, dimension: int, rng: np.random.Generator) -> Packed:
 
     Source: Rahimi et al. 2016.
     """
-    _require(count, 2)
+    _require_two(count)
     first, last = hypervector.unpack(hypervector.random(2, dimension, rng), dimension)
     turn = rng.uniform(size=dimension)
     shares = np.linspace(0.0, 1.0, count)[:, None]
@@ -23,7 +23,7 @@ def level(count: int, dimension: int, rng: np.random.Generator) -> Packed:
 
 def thermometer(count: int, dimension: int) -> Packed:
     """`(count, words)`: level i has its first i/(count-1) dimensions set; the ends are opposite."""
-    _require(count, 2)
+    _require_two(count)
     filled = np.round(np.linspace(0.0, dimension, count))[:, None]
     return hypervector.pack(np.arange(dimension) < filled)
 
@@ -33,7 +33,7 @@ def circular(count: int, dimension: int, rng: np.random.Generator) -> Packed:
 
     Each dimension is turned at one point of the circle and back half a circle later.
     """
-    _require(count, 2)
+    _require_two(count)
     first, opposite = hypervector.unpack(hypervector.random(2, dimension, rng), dimension)
     turn = rng.uniform(0.0, 0.5, size=dimension)
     angle = np.arange(count)[:, None] / count
@@ -41,6 +41,6 @@ def circular(count: int, dimension: int, rng: np.random.Generator) -> Packed:
     return hypervector.pack(np.where(turned, opposite, first))
 
 
-def _require(count: int, least: int) -> None:
-    if count < least:
-        raise InstinctError(f"count: {count} is below {least}")
+def _require_two(count: int) -> None:
+    if count < 2:
+        raise InstinctError(f"count: {count} is below 2; a scale has two ends")

@@ -49,7 +49,7 @@ def ngrams(sequence: Real, n: int) -> Real:
     windows = len(sequence) - n + 1
     bound = np.ones((windows, sequence.shape[-1]))
     for i in range(n):
-        bound = bound * permute(sequence[i : i + windows], n - 1 - i)
+        bound *= permute(sequence[i : i + windows], n - 1 - i)
     return bundle(bound)
 
 
@@ -70,7 +70,7 @@ def dot_similarity(first: Real, others: Real) -> Real:
 
 def cosine_similarity(first: Real, others: Real) -> Real:
     """Cosine with one or a stack of others; 0 for a zero vector."""
-    norms = np.linalg.norm(first) * np.linalg.norm(others, axis=-1)
+    norms = np.asarray(np.linalg.norm(first) * np.linalg.norm(others, axis=-1))
     return np.divide(others @ first, norms, out=np.zeros_like(norms), where=norms > 0)
 
 

@@ -2,7 +2,7 @@
 
 A packed hypervector of `dimension` bits is `(words,)` uint64 with words = ceil(dimension / 64); bit i of the
 vector is bit i % 64 of word i // 64, and the bits beyond the dimension are zero. Every function takes a
-stack `(..., words)` too.
+stack `(..., words)` too. The other kinds, `bipolar`, `holographic` and `phasor`, speak the same verbs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ def pack(bits: ArrayLike) -> Packed:
     padded = np.zeros((*array.shape[:-1], words(dimension) * WORD), dtype=np.uint8)
     padded[..., :dimension] = array != 0
     packed = np.packbits(padded, axis=-1, bitorder="little")
-    return np.ascontiguousarray(packed).view("<u8").astype(np.uint64, copy=False)
+    return packed.view("<u8").astype(np.uint64, copy=False)
+
+
+def pack_signs(vector: NDArray[np.float64] | NDArray[np.int64]) -> Packed:
+    """`(..., D)` real numbers -> the packed form of their signs; 0 counts as positive."""
+    return pack(vector >= 0)
 
 
 def unpack(packed: Packed, dimension: int) -> Bits:
@@ -46,8 +51,8 @@ def unpack(packed: Packed, dimension: int) -> Bits:
 
 def random(count: int, dimension: int, rng: np.random.Generator) -> Packed:
     """`(count, words)` independent, uniformly drawn hypervectors."""
-    drawn = rng.integers(0, 1 << WORD, size=(count, words(dimension)), dtype=np.uint64, endpoint=False)
-    return drawn & _mask(dimension)
+    drawn = rng.integers(0, 1 << WORD, size=(count, words(dimension)), dtype=np.uint64)
+    return drawn & pack(np.ones(dimension))
 
 
 def bind(first: Packed, second: Packed) -> Packed:
@@ -67,15 +72,14 @@ def permute(packed: Packed, shifts: int, dimension: int) -> Packed:
 
 def bundle(stack: Packed, dimension: int, ties: Packed) -> Packed:
     """Bitwise majority of `(n, words)`: similar to each of them. A tie takes the bit of `ties`."""
-    counts = unpack(stack, dimension).sum(axis=0, dtype=np.int64)
-    doubled = 2 * counts
-    majority = np.where(doubled == len(stack), unpack(ties, dimension), doubled > len(stack))
-    return pack(majority)
+    doubled = 2 * unpack(stack, dimension).sum(axis=0, dtype=np.int64)
+    return pack(np.where(doubled == len(stack), unpack(ties, dimension), doubled > len(stack)))
 
 
 def distance(first: Packed, second: Packed) -> NDArray[np.int64]:
     """Hamming distance: how many of the dimensions differ."""
-    return np.bitwise_count(first ^ second).sum(axis=-1, dtype=np.int64)
+    differing = np.bitwise_count(first ^ second)
+    return np.asarray(differing.sum(axis=-1, dtype=np.uint32), dtype=np.int64)
 
 
 def hamming_similarity(first: Packed, second: Packed, dimension: int) -> NDArray[np.int64]:
@@ -91,7 +95,3 @@ def dot_similarity(first: Packed, second: Packed, dimension: int) -> NDArray[np.
 def cosine_similarity(first: Packed, second: Packed, dimension: int) -> NDArray[np.float64]:
     """Cosine of the vectors read as +1 and -1, in [-1, 1]."""
     return dot_similarity(first, second, dimension) / dimension
-
-
-def _mask(dimension: int) -> Packed:
-    return pack(np.ones(dimension, dtype=np.uint8))

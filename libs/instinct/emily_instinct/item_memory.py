@@ -1,8 +1,9 @@
-"""A memory of named hypervectors that cleans up a noisy one."""
+"""A memory of named hypervectors that recognises and cleans up a noisy one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +30,17 @@ class Match:
     novelty: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ItemMemory:
     """Named packed hypervectors; a name may have several.
 
     Attributes:
-        labels: `(n,)` names.
+        labels: n names.
         items: `(n, words)`.
         dimension: In bits.
+
+    Raises:
+        InstinctError: There is no item, or the shapes do not fit each other.
     """
 
     labels: tuple[str, ...]
@@ -44,38 +48,31 @@ class ItemMemory:
     dimension: int
 
     def __post_init__(self) -> None:
+        if not self.labels:
+            raise InstinctError("labels: an item memory holds at least one item")
         expected = (len(self.labels), hypervector.words(self.dimension))
         if self.items.shape != expected:
             raise InstinctError(f"items: shape {self.items.shape}, but labels and dimension need {expected}")
-        if not self.labels:
-            raise InstinctError("labels: an item memory holds at least one item")
 
     def similarities(self, query: Packed) -> NDArray[np.float64]:
         """`(n,)` shares of equal dimensions with a query `(words,)`."""
         return 1.0 - hypervector.distance(self.items, query) / self.dimension
 
     def match(self, query: Packed) -> Match:
-        """The nearest item; ties go to the first."""
-        return self._judge(self.similarities(query))
-
-    def match_some(self, query: Packed, known: Packed) -> Match:
-        """The nearest item by the dimensions that are set in the mask `known` alone."""
-        count = int(np.bitwise_count(known).sum())
-        if count == 0:
-            raise InstinctError("known: no dimension is known")
-        distances = np.bitwise_count((self.items ^ query) & known).sum(axis=-1, dtype=np.int64)
-        return self._judge(1.0 - distances / count)
+        """The nearest item to a query `(words,)`; ties go to the first."""
+        similarities = self.similarities(query)
+        best = int(np.argmax(similarities))
+        similarity = float(similarities[best])
+        rivals = similarities[self._names != self._names[best]]
+        margin = similarity - float(rivals.max(initial=0.0))
+        return Match(label=self.labels[best], similarity=similarity, margin=margin, novelty=1.0 - similarity)
 
     def cleanup(self, query: Packed) -> Packed:
         """The nearest item itself, `(words,)`."""
         nearest: Packed = self.items[int(np.argmin(hypervector.distance(self.items, query)))]
         return nearest.copy()
 
-    def _judge(self, similarities: NDArray[np.float64]) -> Match:
-        best = int(np.argmax(similarities))
-        label, similarity = self.labels[best], float(similarities[best])
-        others = [
-            float(value) for name, value in zip(self.labels, similarities, strict=True) if name != label
-        ]
-        margin = similarity - max(others, default=0.0)
-        return Match(label=label, similarity=similarity, margin=margin, novelty=1.0 - similarity)
+    @cached_property
+    def _names(self) -> NDArray[np.intp]:
+        """`(n,)` a number for each name, as numbers compare faster."""
+        return np.unique(self.labels, return_inverse=True)[1]

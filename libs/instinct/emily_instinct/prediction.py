@@ -16,7 +16,10 @@ class ValueTable:
         values: (state, value) pairs; 0 where none is given. The least recently learned goes first.
         rate: Learning rate alpha in (0, 1].
         discount: gamma in [0, 1].
-        most: States that are kept.
+        most: States that are kept, at least 1.
+
+    Raises:
+        InstinctError: A number is out of its range.
     """
 
     values: tuple[tuple[str, float], ...] = ()
@@ -29,6 +32,8 @@ class ValueTable:
             raise InstinctError(f"rate: {self.rate} is not in (0, 1]")
         if not 0 <= self.discount <= 1:
             raise InstinctError(f"discount: {self.discount} is not in [0, 1]")
+        if self.most < 1:
+            raise InstinctError(f"most: {self.most} is below 1")
 
     def value(self, state: str | None) -> float:
         """V(state); 0 for an unknown state and beyond the end (`None`)."""
@@ -43,6 +48,6 @@ class ValueTable:
         if not math.isfinite(reward):
             raise InstinctError(f"reward: {reward} is not finite")
         error = reward + self.discount * self.value(following) - self.value(state)
-        kept = tuple(pair for pair in self.values if pair[0] != state)[-(self.most - 1) :]
-        learned = (*kept, (state, self.value(state) + self.rate * error))
-        return replace(self, values=learned), error
+        others = tuple(pair for pair in self.values if pair[0] != state)
+        learned = (*others, (state, self.value(state) + self.rate * error))
+        return replace(self, values=learned[-self.most :]), error
