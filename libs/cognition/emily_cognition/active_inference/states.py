@@ -1,0 +1,191 @@
+"""Beliefs over hidden states from one set of observations.
+
+An observation of a modality is an outcome's index, a distribution `(O_m,)` over outcomes (soft), or None
+(masked). A soft observation contributes E_q(o)[ln P(o | s)]. A posterior is one vector `(S_f,)` a factor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from emily_cognition.active_inference.errors import ModelError
+from emily_cognition.active_inference.model import EXACT_UP_TO, GenerativeModel
+from emily_cognition.active_inference.numerics import Real, contract, log, outer, softmax
+
+FPI_SWEEPS = 16
+
+Observation = int | Real | None
+Beliefs = tuple[Real, ...]
+
+
+@dataclass(frozen=True)
+class FreeEnergy:
+    """Variational free energy of a posterior in nats: complexity less accuracy.
+
+    Attributes:
+        neg_entropy: Sum over factors of E_q[ln q].
+        prior_cross_entropy: Sum over factors of -E_q[ln prior].
+        transition_cross_entropy: Of sequences: sum of -E_q[ln B].
+        accuracy: E_q[ln P(o | s)].
+    """
+
+    neg_entropy: float
+    prior_cross_entropy: float
+    accuracy: float
+    transition_cross_entropy: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Variational free energy; an upper bound on surprise."""
+        return self.neg_entropy + self.prior_cross_entropy + self.transition_cross_entropy - self.accuracy
+
+    @property
+    def complexity(self) -> float:
+        """KL[q || prior]."""
+        return self.neg_entropy + self.prior_cross_entropy + self.transition_cross_entropy
+
+
+def infer_states(
+    model: GenerativeModel,
+    observations: Sequence[Observation],
+    prior: Beliefs,
+    *,
+    inference_algo: str | None = None,
+    sweeps: int = FPI_SWEEPS,
+) -> Beliefs:
+    """The posterior marginals of every factor.
+
+    Args:
+        model: Is not changed, whatever is masked.
+        observations: One for each modality.
+        prior: One distribution for each factor.
+        inference_algo: `exact` (joint Bayes), `fpi` (mean field), or by the number of joint states.
+        sweeps: Of fixed-point iteration.
+
+    Raises:
+        ModelError: An observation does not fit its modality, or the algorithm is unknown.
+    """
+    observations = _checked(model, observations)
+    algorithm = inference_algo or ("exact" if model.joint_states <= EXACT_UP_TO else "fpi")
+    if algorithm == "exact":
+        return marginals(model, joint_posterior(model, observations, outer(*prior).ravel()))
+    if algorithm == "fpi":
+        return _fixed_point(model, observations, prior, sweeps)
+    raise ModelError(f"inference_algo: {algorithm!r} is neither 'exact' nor 'fpi'")
+
+
+def joint_posterior(model: GenerativeModel, observations: Sequence[Observation], joint_prior: Real) -> Real:
+    """Exact posterior `(joint states,)` by Bayes' rule, from a prior of the same shape."""
+    evidence = np.zeros(model.joint_states)
+    for log_a, observation in zip(model.joint_log_A, observations, strict=True):
+        if observation is not None:
+            evidence = evidence + (
+                log_a[observation] if isinstance(observation, int) else observation @ log_a
+            )
+    weights = joint_prior * np.exp(evidence - evidence.max())
+    total = weights.sum()
+    if not total > 0:
+        return softmax(log(joint_prior) + evidence)
+    return np.asarray(weights / total)
+
+
+def marginals(model: GenerativeModel, joint: Real) -> Beliefs:
+    """Marginals of every factor of a joint `(joint states,)`."""
+    tensor = joint.reshape(model.num_states)
+    count = tensor.ndim
+    return tuple(tensor.sum(axis=tuple(g for g in range(count) if g != f)) for f in range(count))
+
+
+def predict_states(model: GenerativeModel, beliefs: Beliefs, action: Sequence[int]) -> Beliefs:
+    """The empirical prior after an action `(factors,)`."""
+    predicted = []
+    for f, factors in enumerate(model.B_dependencies):
+        control = int(action[f])
+        if not 0 <= control < model.num_controls[f]:
+            raise ModelError(f"action[{f}]: {control} is not in 0..{model.num_controls[f] - 1}")
+        given = {1 + i: beliefs[d] for i, d in enumerate(factors)}
+        predicted.append(contract(model.B[f][..., control], given))
+    return tuple(predicted)
+
+
+def free_energy(
+    model: GenerativeModel, observations: Sequence[Observation], prior: Beliefs, beliefs: Beliefs
+) -> FreeEnergy:
+    """Variational free energy of a posterior for one set of observations."""
+    accuracy = 0.0
+    for m, evidence in log_likelihoods(model, _checked(model, observations)):
+        accuracy += float(contract(evidence, dict(enumerate(beliefs[f] for f in model.A_dependencies[m]))))
+    return FreeEnergy(
+        neg_entropy=sum(float(q @ log(q)) for q in beliefs),
+        prior_cross_entropy=-sum(float(q @ log(p)) for q, p in zip(beliefs, prior, strict=True)),
+        accuracy=accuracy,
+    )
+
+
+def log_likelihoods(model: GenerativeModel, observations: Sequence[Observation]) -> list[tuple[int, Real]]:
+    """(modality, ln P(o | s) over its factors) of each observed modality."""
+    seen = []
+    for m, observation in enumerate(observations):
+        if observation is not None:
+            log_a = model.log_A[m]
+            seen.append(
+                (
+                    m,
+                    log_a[observation]
+                    if isinstance(observation, int)
+                    else np.tensordot(observation, log_a, 1),
+                )
+            )
+    return seen
+
+
+def messages(model: GenerativeModel, evidence: Sequence[tuple[int, Real]], beliefs: Beliefs) -> list[Real]:
+    """For each factor the expected log-likelihood under the beliefs about the others."""
+    total = [np.zeros_like(q) for q in beliefs]
+    for m, tensor in evidence:
+        factors = model.A_dependencies[m]
+        for axis, f in enumerate(factors):
+            others = {i: beliefs[g] for i, g in enumerate(factors) if i != axis}
+            total[f] = total[f] + contract(tensor, others)
+    return total
+
+
+def _fixed_point(
+    model: GenerativeModel, observations: Sequence[Observation], prior: Beliefs, sweeps: int
+) -> Beliefs:
+    """Mean field by parallel sweeps from uniform beliefs (Parr, Pezzulo & Friston 2022, box 4.1)."""
+    evidence = log_likelihoods(model, observations)
+    log_prior = [log(p) for p in prior]
+    beliefs: Beliefs = tuple(np.full(n, 1.0 / n) for n in model.num_states)
+    for _ in range(1 if len(prior) == 1 else sweeps):
+        incoming = messages(model, evidence, beliefs)
+        beliefs = tuple(softmax(message + p) for message, p in zip(incoming, log_prior, strict=True))
+    return beliefs
+
+
+def _checked(model: GenerativeModel, observations: Sequence[Observation]) -> list[Observation]:
+    if len(observations) != len(model.A):
+        raise ModelError(f"observations: {len(observations)} given, {len(model.A)} modalities")
+    return [_observation(model, m, observation) for m, observation in enumerate(observations)]
+
+
+def _observation(model: GenerativeModel, m: int, observation: Observation) -> Observation:
+    outcomes = model.num_obs[m]
+    if observation is None:
+        return None
+    if isinstance(observation, int | np.integer):
+        if not 0 <= observation < outcomes:
+            raise ModelError(f"observations[{m}]: {observation} is not in 0..{outcomes - 1}")
+        return int(observation)
+    soft = np.asarray(observation, dtype=np.float64)
+    if (
+        soft.shape != (outcomes,)
+        or not np.isfinite(soft).all()
+        or (soft < 0).any()
+        or abs(soft.sum() - 1) > 1e-6
+    ):
+        raise ModelError(f"observations[{m}]: a soft observation is a distribution of shape ({outcomes},)")
+    return soft
