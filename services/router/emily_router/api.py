@@ -17,10 +17,10 @@ from emily_contracts.envelope import uuid7
 from emily_contracts.hypotheses import Hypotheses, HypothesesRequest
 from emily_contracts.stimulus import Stimulus, StimulusDraft
 from emily_contracts.topics import ATTEND, HYPOTHESISE
-from litestar import Litestar, MediaType, Request, Response, get, post
+from litestar import Litestar, Request, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.openapi import OpenAPIConfig, ResponseSpec
-from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.params import HeaderParameter
 from litestar.response import ServerSentEvent
 
@@ -34,7 +34,6 @@ LARGEST_BODY = 2**20
 ATTENTION_TIMEOUT_S = 0.5
 HYPOTHESES_TIMEOUT_S = 5.0
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
 
 IdempotencyKey = Annotated[
     str | None,
@@ -128,11 +127,12 @@ async def health(traffic: NamedDependency[Traffic], version: NamedDependency[str
     )
 
 
-@get("/docs", include_in_schema=False)
-async def docs() -> Response[bytes]:
-    """The API for a person to read; needs no other site."""
-    page = resources.files("emily_router").joinpath("docs.html").read_bytes()
-    return Response(page, media_type=MediaType.HTML, headers={"Content-Security-Policy": _PAGE_POLICY})
+class DocsPage(OpenAPIRenderPlugin):
+    """The API for a person to read; a page of ours that needs no other site."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """The page; it fetches the schema by itself."""
+        return resources.files("emily_router").joinpath("docs.html").read_bytes()
 
 
 def id_of_key(key: str) -> UUID:
@@ -154,7 +154,7 @@ def create_app(open_traffic: Callable[[], Traffic], settings: RouterSettings, *,
             raise ProblemError(Problem(title="Misdirected request", status=421, detail=detail, field="Host"))
 
     return Litestar(
-        [perceive, attend, hypothesise, stream, health, docs],
+        [perceive, attend, hypothesise, stream, health],
         before_request=require_known_host,
         dependencies={
             "traffic": Provide(open_traffic, sync_to_thread=False),
@@ -165,8 +165,8 @@ def create_app(open_traffic: Callable[[], Traffic], settings: RouterSettings, *,
             title="Emily",
             version=version,
             description="Stimuli in, decisions out.",
-            path="/",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            path="/docs",
+            render_plugins=[DocsPage(path="/"), JsonRenderPlugin(path="/openapi.json")],
             use_handler_docstrings=True,
         ),
         request_class=StrictRequest,

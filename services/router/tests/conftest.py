@@ -1,46 +1,14 @@
-"""A real bus router, a real emily_router process, and a colour that answers by rule."""
+"""Real routers on a real bus."""
 
 from __future__ import annotations
 
-import functools
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import anyio
-import httpx
 import pytest
-from emily_bus import Bus, BusSettings
 from emily_bus.testing import router
-from emily_contracts.body import Modulation
-from emily_contracts.decision import Act, Decision, Status
-from emily_contracts.envelope import successor_id, uuid7
-from emily_contracts.percept import Percept
-from emily_contracts.stimulus import Signal, Stimulus
-from emily_contracts.topics import DECISION, OUTBOUND_DECISION, PERCEPT, STIMULUS
-
-
-def on_loop[**P](test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """The test on an event loop of its own, cancelled after 50 s."""
-
-    @functools.wraps(test)
-    def run(*arguments: P.args, **named: P.kwargs) -> None:
-        async def in_time() -> None:
-            with anyio.fail_after(50):
-                await test(*arguments, **named)
-
-        anyio.run(in_time)
-
-    return run
+from emily_router.testing import Process
 
 
 @pytest.fixture(scope="session")
@@ -48,100 +16,6 @@ def endpoint() -> Iterator[str]:
     """A bus router's endpoint."""
     with router() as listening:
         yield listening
-
-
-def stimulus(*, deadline_ms: int = 2000, modality: str = "vision", text: str = "decide") -> Stimulus:
-    """A stimulus whose text tells the colour of the test what to do: decide, perceive, nothing."""
-    now = datetime.now(UTC)
-    identity = uuid7(now)
-    return Stimulus(
-        id=identity,
-        at=now,
-        stimulus_id=identity,
-        modality=modality,
-        signals=(Signal(channel="fovea", values=(1.0,)),),
-        text=text,
-        deadline_ms=deadline_ms,
-    )
-
-
-def percept_of(cause: Stimulus) -> Percept:
-    """What tier 1 would make of it: labelled 'seven'."""
-    return Percept(
-        id=successor_id(cause.id, "percept"),
-        at=cause.at,
-        stimulus_id=cause.id,
-        causation_id=cause.id,
-        modality=cause.modality,
-        subject=cause.subject,
-        episode=cause.episode,
-        modulation=Modulation(),
-        label="seven",
-    )
-
-
-def decision_of(cause: Stimulus) -> Decision:
-    """What tier 3 would make of it: a look at place 3."""
-    return Decision(
-        id=successor_id(cause.id, "decision"),
-        at=cause.at,
-        stimulus_id=cause.id,
-        causation_id=cause.id,
-        modality=cause.modality,
-        subject=cause.subject,
-        episode=cause.episode,
-        status=Status.DECIDED,
-        act=Act(kind="look", place=3),
-    )
-
-
-class Process:
-    """A router process of its own state, killed at the end."""
-
-    def __init__(self, endpoint: str, state_dir: Path, namespace: str, **settings: str) -> None:
-        self.namespace = namespace
-        self._state_dir = state_dir
-        self._environ = os.environ | {
-            "EMILY_ROUTER_BUS_ENDPOINT": endpoint,
-            "EMILY_ROUTER_STATE_DIR": str(state_dir),
-            "EMILY_ROUTER_NAMESPACE": namespace,
-            "EMILY_ROUTER_HTTP_PORT": "0",
-            **{f"EMILY_ROUTER_{name.upper()}": value for name, value in settings.items()},
-        }
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Starts it and waits until it is ready."""
-        announced = self._state_dir / "run" / self.namespace / "router.json"
-        announced.unlink(missing_ok=True)
-        self._process = subprocess.Popen(
-            (sys.executable, "-m", "emily_router"), stdin=subprocess.DEVNULL, env=self._environ
-        )
-        deadline = time.monotonic() + 30
-        while not (announced.exists() and self._ready(json.loads(announced.read_text())["http"])):
-            assert self._process.poll() is None, f"the router ended with {self._process.returncode}"
-            assert time.monotonic() < deadline, "the router is not ready within 30 s"
-            time.sleep(0.02)
-        self.http: str = json.loads(announced.read_text())["http"]
-
-    def kill(self) -> None:
-        """kill -9."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait(10)
-
-    def stop(self) -> int:
-        """SIGTERM, and its exit code."""
-        assert self._process is not None
-        self._process.terminate()
-        return self._process.wait(15)
-
-    @staticmethod
-    def _ready(address: str) -> bool:
-        try:
-            return httpx.get(f"{address}/readyz", timeout=2).status_code == 200
-        except httpx.TransportError:
-            return False
 
 
 @pytest.fixture(scope="session")
@@ -161,71 +35,3 @@ def fresh(endpoint: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
     made.start()
     yield made
     made.kill()
-
-
-class Scene:
-    """What the test sees on the bus: it plays the colour and a client in the root space.
-
-    Attributes:
-        root: The client's bus.
-        answers: Every decision that left the router, in order.
-        forwarded: Every stimulus that reached the colour, in order.
-    """
-
-    def __init__(self, root: Bus, colour: Bus) -> None:
-        self.root = root
-        self.colour = colour
-        self.answers: list[Decision] = []
-        self.forwarded: list[Stimulus] = []
-        self._changed = anyio.Event()
-
-    async def until_answered(self, count: int) -> None:
-        """Returns when `count` answers came."""
-        with anyio.fail_after(20):
-            while len(self.answers) < count:
-                self._changed = anyio.Event()
-                await self._changed.wait()
-
-    async def until_forwarded(self, count: int) -> None:
-        """Returns when `count` stimuli reached the colour."""
-        with anyio.fail_after(20):
-            while len(self.forwarded) < count:
-                self._changed = anyio.Event()
-                await self._changed.wait()
-
-    def note(self) -> None:
-        """Wakes whoever waits for a change."""
-        self._changed.set()
-
-
-@asynccontextmanager
-async def scene(endpoint: str, process: Process) -> AsyncIterator[Scene]:
-    """The bus of a running router, with a colour that does as each stimulus's text says."""
-    settings = BusSettings(endpoint=endpoint)
-    async with (
-        Bus.open(settings, namespace=process.namespace, name="client") as root,
-        Bus.open(settings, namespace=f"{process.namespace}/blue", name="mind") as colour,
-        colour.subscribe(STIMULUS) as stimuli,
-        root.subscribe(OUTBOUND_DECISION) as decisions,
-        anyio.create_task_group() as tasks,
-    ):
-        seen = Scene(root, colour)
-
-        async def think() -> None:
-            async for heard in stimuli:
-                seen.forwarded.append(heard)
-                seen.note()
-                if heard.text in ("perceive", "decide"):
-                    await colour.publish(PERCEPT, percept_of(heard))
-                if heard.text == "decide":
-                    await colour.publish(DECISION, decision_of(heard))
-
-        async def listen() -> None:
-            async for decision in decisions:
-                seen.answers.append(decision)
-                seen.note()
-
-        tasks.start_soon(think)
-        tasks.start_soon(listen)
-        yield seen
-        tasks.cancel_scope.cancel()

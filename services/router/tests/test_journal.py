@@ -6,13 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 from emily_contracts.stimulus import Stimulus
-from emily_router import journal as journals
 from emily_router.errors import JournalBusy, JournalUnwritable
 from emily_router.journal import Accepted, Answered, Delivered, Journal
+from emily_router.testing import decision_of, stimulus
 from hypothesis import given
 from hypothesis import strategies as st
-
-from .conftest import decision_of, stimulus
 
 
 def accepted(item: Stimulus) -> Accepted:
@@ -92,7 +90,7 @@ def test_a_write_that_does_not_fit_is_taken_back_and_reported(
     with Journal(tmp_path) as journal:
         journal.append([accepted(first)])
         with monkeypatch.context() as full_disk:
-            full_disk.setattr(journals.os, "write", lambda file, data: write(file, data[:10]))
+            full_disk.setattr(os, "write", lambda file, data: write(file, data[:10]))
             with pytest.raises(JournalUnwritable, match="free some space"):
                 journal.append([accepted(second)])
         journal.append([accepted(second)])

@@ -6,11 +6,10 @@ from uuid import UUID
 from emily_contracts.decision import Status
 from emily_contracts.stimulus import Stimulus
 from emily_router.ledger import Admission, Ledger
+from emily_router.testing import decision_of, percept_of, stimulus
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
-
-from .conftest import decision_of, percept_of, stimulus
 
 
 class OneAnswerEach(RuleBasedStateMachine):

@@ -15,8 +15,7 @@ from emily_contracts.envelope import uuid7
 from emily_contracts.outcome import Outcome
 from emily_contracts.percept import Percept
 from emily_contracts.topics import DECISION, INBOUND_OUTCOME, INBOUND_STIMULUS, OUTBOUND_PERCEPT, OUTCOME
-
-from .conftest import Process, decision_of, on_loop, percept_of, scene, stimulus
+from emily_router.testing import Process, decision_of, on_loop, percept_of, stage, stimulus
 
 
 def metric(process: Process, name: str) -> float:
@@ -28,7 +27,7 @@ def metric(process: Process, name: str) -> float:
 async def test_a_stimulus_gets_its_reflex_answer_and_then_one_decision(
     endpoint: str, process: Process
 ) -> None:
-    async with scene(endpoint, process) as seen, seen.root.subscribe(OUTBOUND_PERCEPT) as percepts:
+    async with stage(endpoint, process) as seen, seen.root.subscribe(OUTBOUND_PERCEPT) as percepts:
         sent = stimulus()
         await seen.root.publish(INBOUND_STIMULUS, sent)
         await seen.until_answered(1)
@@ -43,7 +42,7 @@ async def test_a_repeated_id_is_perceived_once_and_gets_the_same_answer(
     endpoint: str, process: Process
 ) -> None:
     before = metric(process, "emily_router_replayed_total")
-    async with scene(endpoint, process) as seen:
+    async with stage(endpoint, process) as seen:
         sent = stimulus()
         for count in (1, 2, 3):
             await seen.root.publish(INBOUND_STIMULUS, sent)
@@ -58,7 +57,7 @@ async def test_repeats_in_flight_and_repeated_decisions_give_one_answer(
     endpoint: str, process: Process
 ) -> None:
     before = metric(process, "emily_router_late_total")
-    async with scene(endpoint, process) as seen:
+    async with stage(endpoint, process) as seen:
         sent, last = stimulus(text="perceive"), stimulus()
         await seen.root.publish(INBOUND_STIMULUS, sent)
         await seen.root.publish(INBOUND_STIMULUS, sent)
@@ -75,8 +74,8 @@ async def test_repeats_in_flight_and_repeated_decisions_give_one_answer(
 async def test_without_a_decision_tier_ones_answer_stands_in_and_says_so(
     endpoint: str, process: Process
 ) -> None:
-    async with scene(endpoint, process) as seen, seen.colour.alive("reflex"):
-        sent = stimulus(text="perceive", deadline_ms=300)
+    async with stage(endpoint, process) as seen, seen.colour.alive("reflex"):
+        sent = stimulus(text="perceive", deadline_ms=1500)
         await seen.root.publish(INBOUND_STIMULUS, sent)
         await seen.until_answered(1)
         (answer,) = seen.answers
@@ -89,8 +88,8 @@ async def test_silence_is_forwarded_again_once_and_then_reported_failed(
     endpoint: str, process: Process
 ) -> None:
     before = metric(process, "emily_router_late_total")
-    async with scene(endpoint, process) as seen:
-        sent = stimulus(text="nothing", deadline_ms=300)
+    async with stage(endpoint, process) as seen:
+        sent = stimulus(text="nothing", deadline_ms=1500)
         await seen.root.publish(INBOUND_STIMULUS, sent)
         await seen.until_answered(1)
         assert seen.forwarded == [sent, sent]
@@ -103,7 +102,7 @@ async def test_silence_is_forwarded_again_once_and_then_reported_failed(
 
 @on_loop
 async def test_an_outcome_is_passed_on_to_the_colour(endpoint: str, process: Process) -> None:
-    async with scene(endpoint, process) as seen, seen.colour.subscribe(OUTCOME) as outcomes:
+    async with stage(endpoint, process) as seen, seen.colour.subscribe(OUTCOME) as outcomes:
         judged = stimulus()
         outcome = Outcome(
             id=uuid7(judged.at),
@@ -122,7 +121,7 @@ async def test_an_outcome_is_passed_on_to_the_colour(endpoint: str, process: Pro
 @pytest.mark.parametrize("fresh", [{"in_flight": "2"}], indirect=True)
 @on_loop
 async def test_an_overloaded_router_says_so_to_each_it_refuses(endpoint: str, fresh: Process) -> None:
-    async with scene(endpoint, fresh) as seen:
+    async with stage(endpoint, fresh) as seen:
         for text in ("perceive", "perceive", "decide"):
             await seen.root.publish(INBOUND_STIMULUS, stimulus(text=text, deadline_ms=60_000))
         await seen.until_answered(1)
@@ -140,7 +139,7 @@ BODY = {"modality": "vision", "signals": [{"channel": "fovea", "values": [1.0]}]
 
 @on_loop
 async def test_a_kill_loses_nothing_accepted_and_answers_nothing_twice(endpoint: str, fresh: Process) -> None:
-    async with scene(endpoint, fresh) as seen:
+    async with stage(endpoint, fresh) as seen:
         owed = [stimulus(text="perceive", deadline_ms=60_000) for _ in range(50)]
         late = [stimulus(text="perceive", deadline_ms=100) for _ in range(50)]
         done = [stimulus() for _ in range(50)]
@@ -168,8 +167,8 @@ async def test_a_kill_loses_nothing_accepted_and_answers_nothing_twice(endpoint:
 
 @on_loop
 async def test_told_to_stop_it_answers_what_it_owes_first(endpoint: str, fresh: Process) -> None:
-    async with scene(endpoint, fresh) as seen:
-        sent = stimulus(text="perceive", deadline_ms=500)
+    async with stage(endpoint, fresh) as seen:
+        sent = stimulus(text="perceive", deadline_ms=1500)
         await seen.root.publish(INBOUND_STIMULUS, sent)
         await seen.until_forwarded(1)
         assert await anyio.to_thread.run_sync(fresh.stop) == 0
@@ -183,7 +182,7 @@ async def test_nothing_on_the_bus_can_crash_it(endpoint: str, process: Process) 
     version = zenoh.ZBytes(b"\xff")
     wrong = [b"", b"\xc1", b"x" * 10_000_000, good[:-3], good.replace(b"fovea", b"\xff\xfe\xfd\xfc\xfb")]
     before = metric(process, 'emily_router_rejected_total{reason="unacceptable"}')
-    async with scene(endpoint, process) as seen:
+    async with stage(endpoint, process) as seen:
         settings = session_config(BusSettings(endpoint=endpoint), process.namespace)
         with zenoh.open(zenoh.Config.from_json5(settings)) as raw:
             for payload in wrong:
@@ -209,7 +208,7 @@ async def test_nothing_on_the_bus_can_crash_it(endpoint: str, process: Process) 
 
 @on_loop
 async def test_ten_thousand_at_once_are_each_answered_or_refused(endpoint: str, fresh: Process) -> None:
-    async with scene(endpoint, fresh) as seen:
+    async with stage(endpoint, fresh) as seen:
         sent = [stimulus(deadline_ms=20_000) for _ in range(10_000)]
         for each in sent:
             await seen.root.publish(INBOUND_STIMULUS, each)

@@ -4,8 +4,7 @@ import pytest
 from emily_router.errors import TooManyWatchers
 from emily_router.sse import server_sent_events
 from emily_router.stream import Stream
-
-from .conftest import decision_of, on_loop, stimulus
+from emily_router.testing import decision_of, on_loop, stimulus
 
 
 @on_loop
