@@ -44,7 +44,7 @@ class ReflexState(msgspec.Struct, frozen=True, kw_only=True):
         body: The one body of this colour; its clock is the latest event time.
         oscillator: The alpha rhythm since the onset of the latest stimulus.
         reward: Expected reward by sense.
-        novelty: Expected novelty of a glimpse by how many places were seen.
+        novelty: Expected novelty of a glimpse by its number of places.
         threats: Latest threat by sense; the body is under the greatest.
         glimpses, habits: By subject; the one renewed longest ago is forgotten beyond 256.
     """
@@ -53,7 +53,7 @@ class ReflexState(msgspec.Struct, frozen=True, kw_only=True):
     body: Body = Body()
     oscillator: AlphaOscillator = AlphaOscillator()
     reward: ValueTable = ValueTable()
-    novelty: ValueTable = ValueTable()
+    novelty: dict[int, float] = {}
     threats: dict[str, float] = {}
     glimpses: dict[str, Glimpse] = {}
     habits: dict[str, Habit] = {}

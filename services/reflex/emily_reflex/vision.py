@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from emily_contracts import Stimulus
-from emily_instinct.prediction import ValueTable
 from emily_runtime import Refused
 
 from emily_reflex import recognition
@@ -15,6 +16,8 @@ ORDINARY = 0.02
 """Novelty beyond the expected that is nothing special: two standard deviations among digits."""
 SHOCK = 0.1
 """Novelty beyond the ordinary that surprises wholly."""
+RATE = 0.1
+"""Of learning what is expected."""
 
 
 def look(stimulus: Stimulus, before: Glimpse | None, touched: int) -> Glimpse:
@@ -44,19 +47,22 @@ def look(stimulus: Stimulus, before: Glimpse | None, touched: int) -> Glimpse:
     return Glimpse(episode=stimulus.episode, seen=seen, touched=touched)
 
 
-def recognise(glimpse: Glimpse, memory: VisionMemory, expected: ValueTable) -> tuple[Impression, ValueTable]:
-    """What the glimpse looks like, and how novel a glimpse of that many places is expected to be from now on.
+def recognise(
+    glimpse: Glimpse, memory: VisionMemory, expected: Mapping[int, float]
+) -> tuple[Impression, dict[int, float]]:
+    """What the glimpse looks like, and how novel glimpses by their number of places are expected to be.
 
-    Few places always look novel, so a surprise is novelty beyond what as many places had before.
+    Few places always look novel, so a surprise is novelty beyond what as many places had before; the first
+    of its kind is what is expected.
     """
     match = recognition.recognise(memory, glimpse.seen)
-    extent = f"{len(glimpse.seen)} places"
-    known = any(name == extent for name, _ in expected.values)
-    learned, error = expected.learn(extent, match.novelty, None)
+    places = len(glimpse.seen)
+    usual = expected.get(places, match.novelty)
+    excess = match.novelty - usual
     impression = Impression(
         label=match.label,
         margin=match.margin,
         similarity=match.similarity,
-        surprise=min(1.0, max(0.0, (error - ORDINARY) / SHOCK)) if known else 0.0,
+        surprise=min(1.0, max(0.0, (excess - ORDINARY) / SHOCK)),
     )
-    return impression, learned
+    return impression, {**expected, places: usual + RATE * excess}
