@@ -1,5 +1,6 @@
 """Every quantity agrees with pymdp's reference results to 1e-9."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ SINGLE = (
     "pymdp_rand_novelty_seed16",
     "pymdp_inductive_chain5",
 )
-CLOSE = {"rtol": 0, "atol": 1e-9}
+assert_close = functools.partial(np.testing.assert_allclose, rtol=0, atol=1e-9)
 
 
 def _model(case: dict[str, Any]) -> GenerativeModel:
@@ -80,7 +81,7 @@ def test_states_policies_and_actions(golden: Golden, name: str) -> None:
         prior = tuple(np.array(p) for p in step["prior"])
         beliefs = agent.infer_states(_observations(step), prior)
         for mine, theirs in zip(beliefs, step["qs"], strict=True):
-            np.testing.assert_allclose(mine, theirs, **CLOSE)
+            assert_close(mine, theirs)
         energy = free_energy(agent.model, _observations(step), prior, beliefs)
         expected = step["vfe_components"]
         assert energy.total == pytest.approx(step["vfe"], abs=1e-9)
@@ -89,10 +90,10 @@ def test_states_policies_and_actions(golden: Golden, name: str) -> None:
         assert energy.prior_cross_entropy == pytest.approx(expected["prior_cross_entropy_t"], abs=1e-9)
         assert energy.complexity == pytest.approx(energy.total + energy.accuracy)
         q_pi, neg_efe = agent.infer_policies(beliefs)
-        np.testing.assert_allclose(neg_efe, step["neg_efe"], **CLOSE)
-        np.testing.assert_allclose(q_pi, step["q_pi"], **CLOSE)
+        assert_close(neg_efe, step["neg_efe"])
+        assert_close(q_pi, step["q_pi"])
         for mine, theirs in zip(agent.action_marginals(q_pi), step["action_marginals"], strict=True):
-            np.testing.assert_allclose(mine, theirs, **CLOSE)
+            assert_close(mine, theirs)
         if step["argmax_gap"] > 1e-6:
             assert list(agent.sample_action(q_pi, np.random.default_rng(0))) == step["action"]
 
@@ -104,7 +105,7 @@ def test_every_term_of_expected_free_energy(golden: Golden, name: str) -> None:
     agent = _agent(case, model)
     for step in case["steps"]:
         report = decompose(model, tuple(np.array(q) for q in step["qs"]), agent.tree, agent.terms)
-        np.testing.assert_allclose(report.neg_efe, step["neg_efe"], **CLOSE)
+        assert_close(report.neg_efe, step["neg_efe"])
         for p, policy in enumerate(step["efe_terms"]):
             for t, terms in enumerate(policy):
                 mine = {
@@ -143,26 +144,26 @@ def test_sequences_and_learning(sequenced: dict[str, Any], algorithm: str) -> No
     }[algorithm]()
     expected = sequenced[algorithm]
     for mine, theirs in zip(beliefs, expected["qs"], strict=True):
-        np.testing.assert_allclose(mine, theirs, **CLOSE)
+        assert_close(mine, theirs)
     if expected["vfe"] is not None:
         total = sequence.sequence_free_energy(model, rows, actions, beliefs).total
         assert total == pytest.approx(expected["vfe"], abs=1e-9)
     learned_A = learning.update_A(model, rows, beliefs, rate=expected["lr_pA"])
     learned_B = learning.update_B(model, actions, beliefs, rate=expected["lr_pB"])
     for mine, theirs in zip((*learned_A, *learned_B), (*expected["qA"], *expected["qB"]), strict=True):
-        np.testing.assert_allclose(mine, theirs, **CLOSE)
+        assert_close(mine, theirs)
 
 
 def test_exact_filtering_and_smoothing(sequenced: dict[str, Any]) -> None:
     case = sequenced["exact_hmm"]
     filtered = sequence.hmm_filter(case["A"], case["B"], case["D"], case["obs"], case["actions"])
-    np.testing.assert_allclose(filtered, case["filtered"], **CLOSE)
+    assert_close(filtered, case["filtered"])
     smoothed, joints = sequence.hmm_smoother(case["B"], filtered, case["actions"])
-    np.testing.assert_allclose(smoothed, case["smoothed"], **CLOSE)
-    np.testing.assert_allclose(joints.sum(axis=1), smoothed[:-1], **CLOSE)
+    assert_close(smoothed, case["smoothed"])
+    assert_close(joints.sum(axis=1), smoothed[:-1])
     model = GenerativeModel.create(A=[case["A"]], B=[case["B"]], D=[case["D"]])
     online = sequence.filter_states(model, [[o] for o in case["obs"]], [[u] for u in case["actions"]])
-    np.testing.assert_allclose(online[0], case["filtered"], **CLOSE)
+    assert_close(online[0], case["filtered"])
 
 
 def test_exact_inference_agrees_with_bayes(golden: Golden) -> None:
@@ -177,4 +178,4 @@ def test_exact_inference_agrees_with_bayes(golden: Golden) -> None:
         joint /= joint.sum()
         mine = infer_states(model, step["obs"], prior, inference_algo="exact")
         for f, letter in enumerate("abc"):
-            np.testing.assert_allclose(mine[f], np.einsum(f"abc->{letter}", joint), **CLOSE)
+            assert_close(mine[f], np.einsum(f"abc->{letter}", joint))
