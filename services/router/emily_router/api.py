@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from importlib import resources
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -72,7 +73,7 @@ def _problems(*statuses: int) -> dict[int, ResponseSpec]:
         status: ResponseSpec(
             Problem,
             generate_examples=False,
-            description="Problem details",
+            description=HTTPStatus(status).phrase,
             media_type="application/problem+json",
         )
         for status in statuses

@@ -24,7 +24,7 @@ def process(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     made = Process(endpoint, tmp_path_factory.mktemp("router"), "emily")
     made.start()
     yield made
-    made.kill()
+    made.stop()
 
 
 @pytest.fixture
