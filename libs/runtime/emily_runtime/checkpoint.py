@@ -32,8 +32,8 @@ class _Array(msgspec.Struct, frozen=True, array_like=True):
 
 
 def encode_state(state: msgspec.Struct, *, name: str, version: int) -> bytes:
-    """The checkpoint of a state; equal states give equal bytes."""
-    body = msgspec.msgpack.encode(state, enc_hook=_encode_array, order="deterministic")
+    """The checkpoint of a state; the order of its dictionaries is kept, for it may matter to a mind."""
+    body = msgspec.msgpack.encode(state, enc_hook=_encode_array)
     header = _Header(name, version, hashlib.sha256(body).digest())
     packed = msgspec.msgpack.encode(header)
     return _MAGIC + len(packed).to_bytes(4) + packed + body
@@ -62,12 +62,12 @@ def decode_state[S: msgspec.Struct](data: bytes, type: type[S], *, name: str, ve
         raise CheckpointError("its digest does not match; it is torn or was changed")
     try:
         return msgspec.msgpack.decode(body, type=type, dec_hook=_decode_array, ext_hook=_read_extension)
-    except msgspec.DecodeError as failure:
+    except (msgspec.DecodeError, ValueError, TypeError) as failure:
         raise CheckpointError(f"its body does not fit: {failure}") from None
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file so that a reader sees the old or the new one, whole, after a crash too."""
+    """Replace a file so that a reader sees the old or the new one, whole, also after the power went."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(path.name + ".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -75,6 +75,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
     temporary.replace(path)
@@ -105,7 +106,7 @@ def _encode_array(value: Any) -> Any:
         return msgspec.msgpack.Ext(_ARRAY, msgspec.msgpack.encode(array))
     if isinstance(value, np.generic):
         return value.item()
-    raise NotImplementedError(f"{type(value).__name__} can't stand in a state")
+    raise TypeError(f"{type(value).__name__} can't stand in a state; use what MessagePack or NumPy holds")
 
 
 def _read_extension(code: int, data: memoryview) -> Any:
@@ -120,4 +121,4 @@ def _read_extension(code: int, data: memoryview) -> Any:
 def _decode_array(type: type, value: Any) -> Any:
     if isinstance(value, get_origin(type) or type):
         return value
-    raise NotImplementedError(f"{type.__name__} can't stand in a state")
+    raise ValueError(f"{value.__class__.__name__} found where {type} belongs")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 import anyio
 from emily_bus import Bus, BusSettings, Subscription
@@ -13,7 +12,9 @@ from emily_contracts import Health, uuid7
 from emily_contracts.topics import HEALTH_CHANGED
 from prometheus_client import CollectorRegistry
 
-from emily_runtime.settings import ServiceSettings
+from emily_runtime.settings import ServiceSettings, bus_settings
+from emily_runtime.tasks import Tasks
+from emily_runtime.traces import Silent, Tracer
 
 
 class Life:
@@ -24,29 +25,44 @@ class Life:
         version: Of its code.
         bus: Open in the service's namespace.
         registry: Of its metrics.
+        tracer: Makes spans.
+        tasks: Runs work whose failures are counted.
         stopping: Set when it is told to stop.
         handled: Events so far.
         cold_start: Why nothing was remembered at the start; empty when something was.
     """
 
     def __init__(
-        self, *, name: str, version: str, settings: ServiceSettings, bus: Bus, needs: Iterable[str]
+        self,
+        *,
+        name: str,
+        version: str,
+        settings: ServiceSettings,
+        bus: Bus,
+        needs: Iterable[str],
+        tracer: Tracer | None = None,
     ) -> None:
         self.name = name
         self.version = version
         self.settings = settings
         self.bus = bus
         self.registry = CollectorRegistry()
+        self.tracer = tracer or Silent()
+        self.tasks = Tasks(self.registry)
         self.stopping = anyio.Event()
         self.handled = 0
         self.cold_start = ""
         self.subscriptions: list[Subscription] = []
         self._conditions: dict[str, bool] = dict.fromkeys(needs, False)
         self._started = time.monotonic()
+        self._stopped = False
+        self._told: tuple[str, tuple[str, ...]] | None = None
 
     @property
     def phase(self) -> str:
-        """`starting`, `ready` or `draining`."""
+        """`starting`, `ready`, `draining` or `stopped`."""
+        if self._stopped:
+            return "stopped"
         if self.stopping.is_set():
             return "draining"
         return "starting" if self.unmet() else "ready"
@@ -93,22 +109,17 @@ class Life:
 
     async def announce_changes(self, interval_s: float = 0.1) -> None:
         """Publish the health whenever its phase or its unmet conditions change."""
-        told: Any = None
         while True:
-            now = (self.phase, self.unmet())
-            if now != told and self.bus.connected:
-                await self.bus.publish(HEALTH_CHANGED, self.health())
-                told = now
+            await self._announce()
             await anyio.sleep(interval_s)
 
+    async def announce_end(self) -> None:
+        """Publish that the service has stopped."""
+        self._stopped = True
+        await self._announce()
 
-def bus_settings(settings: ServiceSettings) -> BusSettings:
-    """The part of the settings that concerns the bus."""
-    return BusSettings(
-        endpoint=settings.bus_endpoint,
-        user=settings.bus_user,
-        password_file=settings.bus_password_file,
-        ca_file=settings.bus_ca_file,
-        certificate_file=settings.bus_certificate_file,
-        key_file=settings.bus_key_file,
-    )
+    async def _announce(self) -> None:
+        now = (self.phase, self.unmet())
+        if now != self._told and self.bus.connected:
+            self._told = now
+            await self.bus.publish(HEALTH_CHANGED, self.health())

@@ -8,26 +8,39 @@ from typing import Any, Literal
 
 import structlog
 from emily_bus.trace import traceparent
+from structlog.typing import EventDict
 
 Format = Literal["auto", "json", "console"]
 
 
 def configure_logs(*, service: str, namespace: str, level: str, format: Format) -> None:
-    """Send everything that is logged, by structlog or by the standard library, to stderr in one form."""
+    """Send everything that is logged, by structlog or by the standard library, to stderr in one form.
+
+    Each line says which service in which namespace it is from, on any thread, and which trace it belongs to.
+    """
     json = format == "json" or (format == "auto" and not sys.stderr.isatty())
+
+    def say_where(_: Any, __: str, event: EventDict) -> EventDict:
+        return {"service": service, "namespace": namespace, **event, **_trace()}
+
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _trace,
+        say_where,
     ]
-    renderer: Any = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer()
-    final = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
-    if json:
-        final.insert(1, structlog.processors.format_exc_info)
+    renderers: list[Any] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if json
+        else [structlog.dev.ConsoleRenderer()]
+    )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=final))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+        )
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -38,7 +51,6 @@ def configure_logs(*, service: str, namespace: str, level: str, format: Format) 
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service, namespace=namespace)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -47,8 +59,8 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     return logger
 
 
-def _trace(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _trace() -> dict[str, str]:
     parent = traceparent.get()
-    if parent is not None:
-        event["trace_id"] = parent.split("-")[1] if parent.count("-") == 3 else parent
-    return event
+    if parent is None or parent.count("-") != 3:
+        return {}
+    return {"trace_id": parent.split("-")[1]}

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 
+from emily_contracts.topic import AnyTopic
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client.registry import Collector, CollectorRegistry
 
 from emily_runtime.life import Life
+from emily_runtime.logs import get_logger
 from emily_runtime.mind import Gauges
 
-STEP_BUCKETS = (5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1)
-AGE_BUCKETS = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.5, 1.0, 5.0)
+STEP_BUCKETS = (
+    *(5e-5, 1e-4, 1.5e-4, 2e-4, 3e-4, 5e-4, 7e-4),
+    *(1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3, 7e-3, 1e-2, 2e-2, 5e-2, 0.1),
+)
+AGE_BUCKETS = (1e-3, 2e-3, 3e-3, 5e-3, 7e-3, 1e-2, 1.5e-2, 2e-2, 5e-2, 0.1, 0.5, 1.0, 5.0)
+
+_log = get_logger(__name__)
+
+
+class TopicMetrics:
+    """What became of the events of one topic."""
+
+    def __init__(self, topic: AnyTopic, events: Counter) -> None:
+        self.handled = events.labels(topic.template, "handled")
+        self.refused = events.labels(topic.template, "refused")
+        self.failed = events.labels(topic.template, "failed")
 
 
 class StepMetrics:
     """What a mind's loop counts.
 
     Attributes:
-        events: By topic and result (`handled`, `refused`, `failed`).
+        topics: By topic.
         step_seconds: Of `step` alone.
         age_seconds: From an event's own time to the end of its handling.
-        checkpoint_bytes, checkpoint_time: Of the newest checkpoint.
     """
 
-    def __init__(self, life: Life) -> None:
-        registry = life.registry
-        self.events = Counter(
-            "emily_events", "Events by topic and result", ["topic", "result"], registry=registry
-        )
+    def __init__(self, registry: CollectorRegistry, topics: Iterable[AnyTopic]) -> None:
+        events = Counter("emily_events", "Events by topic and result", ["topic", "result"], registry=registry)
+        self.topics = {topic: TopicMetrics(topic, events) for topic in topics}
         self.step_seconds = Histogram(
             "emily_step_seconds", "Duration of a step", buckets=STEP_BUCKETS, registry=registry
         )
@@ -39,12 +53,34 @@ class StepMetrics:
             buckets=AGE_BUCKETS,
             registry=registry,
         )
-        self.checkpoint_bytes = Gauge(
-            "emily_checkpoint_bytes", "Size of the newest checkpoint", registry=registry
+
+
+class CheckpointMetrics:
+    """What is known of a mind's checkpoint; its age is the time since it last held the newest state."""
+
+    def __init__(self, registry: CollectorRegistry, *, cold_start: bool) -> None:
+        self._current = time.monotonic()
+        self._bytes = Gauge("emily_checkpoint_bytes", "Size of the newest checkpoint", registry=registry)
+        self._seconds = Gauge(
+            "emily_checkpoint_seconds", "Duration of the newest checkpoint", registry=registry
         )
-        self.checkpoint_time = Gauge(
-            "emily_checkpoint_timestamp_seconds", "Time of the newest checkpoint", registry=registry
+        self.failures = Counter(
+            "emily_checkpoint_failures", "Checkpoints that could not be written", registry=registry
         )
+        age = Gauge("emily_checkpoint_age_seconds", "Since it held the newest state", registry=registry)
+        age.set_function(lambda: time.monotonic() - self._current)
+        cold = Gauge("emily_cold_start", "1 when a checkpoint was refused at the start", registry=registry)
+        cold.set(cold_start)
+
+    def written(self, size: int, seconds: float) -> None:
+        """A checkpoint was written."""
+        self._bytes.set(size)
+        self._seconds.set(seconds)
+        self.current()
+
+    def current(self) -> None:
+        """The checkpoint holds the newest state."""
+        self._current = time.monotonic()
 
 
 class LifeCollector(Collector):
@@ -80,8 +116,12 @@ class GaugeCollector(Collector):
         self._observe = observe
 
     def collect(self) -> Iterable[Metric]:
-        """One family for each declared gauge."""
-        observed = self._observe()
+        """One family for each declared gauge; none when the mind can't observe itself."""
+        try:
+            observed = self._observe()
+        except Exception as failure:
+            _log.error("observe failed; its gauges are left out", exc_info=failure)
+            return
         for name, (label, documentation) in self._declared.items():
             family = GaugeMetricFamily(name, documentation, labels=[label])
             for value, reading in observed.get(name, {}).items():

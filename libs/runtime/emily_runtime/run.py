@@ -6,8 +6,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,14 +22,15 @@ from emily_contracts.topics import HEALTH
 from emily_runtime.checkpoint import write_atomically
 from emily_runtime.errors import SettingsError
 from emily_runtime.http import Server, listen, operations
-from emily_runtime.life import Life, bus_settings
+from emily_runtime.life import Life
 from emily_runtime.logs import configure_logs, get_logger
 from emily_runtime.metrics import LifeCollector
 from emily_runtime.mind import Mind
 from emily_runtime.service import Service
-from emily_runtime.settings import ServiceSettings, describe_settings, load_settings
+from emily_runtime.settings import ServiceSettings, bus_settings, load_settings
+from emily_runtime.settings_table import usage
 from emily_runtime.thinking import SUBSCRIPTIONS, Thinking
-from emily_runtime.traces import Tracer, tracer
+from emily_runtime.traces import tracer
 
 DRAINED = 0
 CRASHED = 1
@@ -45,7 +47,8 @@ def run(
 ) -> NoReturn:
     """Live a service's whole life and exit.
 
-    Exit codes: 0 drained or done, 1 crashed, 2 wrong settings, 3 no bus at the start.
+    Exit codes: 0 drained or done, 1 crashed or cut off while draining, 2 wrong settings, 3 no bus at the
+    start.
     """
     sys.exit(
         _run(
@@ -57,7 +60,7 @@ def run(
 def _run(kind: Kind, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     if arguments:
         asked = set(arguments) <= {"--help", "-h"}
-        print(_usage(kind), file=sys.stdout if asked else sys.stderr)
+        print(usage(kind.settings_type, kind.name), file=sys.stdout if asked else sys.stderr)
         return DRAINED if asked else WRONG_SETTINGS
     try:
         settings: Any = load_settings(kind.settings_type, service=kind.name, environ=environ)
@@ -67,10 +70,10 @@ def _run(kind: Kind, arguments: Sequence[str], environ: Mapping[str, str]) -> in
             level=settings.log_level,
             format=settings.log_format,
         )
-        anyio.run(_live, kind, settings)
+        drained = anyio.run(_live, kind, settings)
     except Exception as failure:
         return _verdict(failure)
-    return DRAINED
+    return DRAINED if drained else CRASHED
 
 
 def _verdict(failure: Exception) -> int:
@@ -86,66 +89,64 @@ def _verdict(failure: Exception) -> int:
     return CRASHED
 
 
-async def _live(kind: Kind, settings: ServiceSettings) -> None:
+async def _live(kind: Kind, settings: ServiceSettings) -> bool:
+    """Everything between the settings and the exit; whether all that was held was finished."""
     version = _version(kind.name)
-    spans = tracer(settings.otlp_endpoint, service=kind.name, namespace=settings.namespace, version=version)
-    being = kind(settings)
-    with listen(settings.http_host, settings.http_port) as bound:
-        async with Bus.open(bus_settings(settings), namespace=settings.namespace, name=kind.name) as bus:
-            life = Life(name=kind.name, version=version, settings=settings, bus=bus, needs=_needs(kind))
-            life.registry.register(LifeCollector(life))
-            server = Server(operations(life, being.http(life) if isinstance(being, Service) else None))
-            async with AsyncExitStack() as stack:
-                stack.callback(spans.close)
-                background = await stack.enter_async_context(anyio.create_task_group())
-                background.start_soon(_stop_on_signal, life)
-                background.start_soon(life.announce_changes)
-                await stack.enter_async_context(bus.serve(HEALTH, _health(life), service=kind.name))
-                announcement = _announce(life, f"http://{settings.http_host}:{bound.getsockname()[1]}")
-                stack.callback(announcement.unlink, missing_ok=True)
-                async with anyio.create_task_group() as serving:
-                    serving.start_soon(server.serve, [bound])
-                    async with bus.alive(kind.name):
-                        drained = await _until_drained(_main(being, life, spans), life)
-                    server.should_exit = True
-                background.cancel_scope.cancel()
-            _log.info("stopped", handled=life.handled, drained=drained)
-
-
-async def _until_drained(main: Callable[[], Awaitable[None]], life: Life) -> bool:
-    """Run the main work; once told to stop it has `drain_timeout_s` to finish."""
-    drained = True
-
-    async def stop_in_time(scope: anyio.CancelScope) -> None:
-        nonlocal drained
-        await life.stopping.wait()
-        await anyio.sleep(life.settings.drain_timeout_s)
-        drained = False
-        _log.warning("drain is late and cut off", after_s=life.settings.drain_timeout_s)
-        scope.cancel()
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(stop_in_time, tasks.cancel_scope)
-        await main()
-        tasks.cancel_scope.cancel()
+    async with AsyncExitStack() as stack:
+        signals = stack.enter_context(anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT))
+        spans = tracer(
+            settings.otlp_endpoint, service=kind.name, namespace=settings.namespace, version=version
+        )
+        stack.callback(spans.close)
+        being = kind(settings)
+        bound = stack.enter_context(listen(settings.http_host, settings.http_port))
+        bus = await stack.enter_async_context(
+            Bus.open(bus_settings(settings), namespace=settings.namespace, name=kind.name)
+        )
+        life = Life(
+            name=kind.name, version=version, settings=settings, bus=bus, needs=_needs(kind), tracer=spans
+        )
+        life.registry.register(LifeCollector(life))
+        background = await stack.enter_async_context(anyio.create_task_group())
+        background.start_soon(_stop_on_signal, signals, life)
+        background.start_soon(life.tasks.restarting, "health", life.announce_changes)
+        await stack.enter_async_context(bus.serve(HEALTH, _health(life), service=kind.name))
+        server = Server(operations(life, being.http(life) if isinstance(being, Service) else None))
+        announcement = _announce(life, settings, bound.getsockname()[1])
+        stack.callback(announcement.unlink, missing_ok=True)
+        async with anyio.create_task_group() as serving:
+            serving.start_soon(life.tasks.critical, "http", partial(server.serve_on, bound))
+            async with bus.alive(kind.name):
+                drained = await _until_drained(being, life)
+                await life.announce_end()
+            server.should_exit = True
+        background.cancel_scope.cancel()
+    _log.info("stopped", handled=life.handled, drained=drained)
     return drained
 
 
-def _main(being: Mind[Any, Any] | Service[Any], life: Life, spans: Tracer) -> Callable[[], Awaitable[None]]:
-    if isinstance(being, Mind):
-        return Thinking(being, life, spans).run
+async def _until_drained(being: Mind[Any, Any] | Service[Any], life: Life) -> bool:
+    """Run the main work; once told to stop it has `drain_timeout_s` to finish, and is cut off then."""
 
-    async def main() -> None:
-        await being.main(life)
+    async def stop_in_time(scope: anyio.CancelScope) -> None:
+        await life.stopping.wait()
+        scope.deadline = anyio.current_time() + life.settings.drain_timeout_s
 
-    return main
+    main = Thinking(being, life).run if isinstance(being, Mind) else partial(being.main, life)
+    with anyio.CancelScope() as deadline:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(stop_in_time, deadline)
+            await life.tasks.critical("main", main)
+            tasks.cancel_scope.cancel()
+    if deadline.cancelled_caught:
+        _log.error("drain is late and cut off", after_s=life.settings.drain_timeout_s)
+    return not deadline.cancelled_caught
 
 
-async def _stop_on_signal(life: Life) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for number in signals:
-            _log.info("told to stop", signal=signal.Signals(number).name)
-            life.stopping.set()
+async def _stop_on_signal(signals: AsyncIterator[signal.Signals], life: Life) -> None:
+    async for number in signals:
+        _log.info("told to stop", signal=number.name)
+        life.stopping.set()
 
 
 def _health(life: Life) -> Callable[[HealthRequest], Awaitable[Health]]:
@@ -155,8 +156,10 @@ def _health(life: Life) -> Callable[[HealthRequest], Awaitable[Health]]:
     return answer
 
 
-def _announce(life: Life, address: str) -> Path:
-    path = life.settings.state_dir / "run" / life.settings.namespace / f"{life.name}.json"
+def _announce(life: Life, settings: ServiceSettings, port: int) -> Path:
+    host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
+    address = f"http://{host}:{port}"
+    path = settings.state_dir / "run" / settings.namespace / f"{life.name}.json"
     _log.info("started", http=address, version=life.version)
     write_atomically(path, json.dumps({"pid": os.getpid(), "http": address}).encode())
     return path
@@ -171,14 +174,3 @@ def _version(name: str) -> str:
         return metadata.version(f"emily-{name}")
     except metadata.PackageNotFoundError:
         return "unreleased"
-
-
-def _usage(kind: Kind) -> str:
-    rows = describe_settings(kind.settings_type, kind.name)
-    width = max(len(variable) for variable, _, _ in rows)
-    lines = [
-        f"emily-{kind.name}: settings of the environment, over [{kind.name}] of the file $EMILY_CONFIG",
-        "",
-    ]
-    lines += [f"  {variable:<{width}}  {meaning} (default: {default})" for variable, default, meaning in rows]
-    return "\n".join(lines)

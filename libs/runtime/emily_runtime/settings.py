@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+from emily_bus import BusSettings
 from msgspec import Meta
 
 from emily_runtime.errors import SettingsError
@@ -21,7 +22,9 @@ _SHOWN = 60
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What every service can be told."""
 
-    bus_endpoint: Annotated[str, Meta(description="Zenoh endpoint of the bus router")] = "tcp/127.0.0.1:7447"
+    bus_endpoint: Annotated[
+        str, Meta(min_length=1, description="Zenoh endpoint of the bus router; tcp/ or tls/")
+    ] = "tcp/127.0.0.1:7447"
     bus_user: Annotated[str | None, Meta(description="User on a bus that asks for one")] = None
     bus_password_file: Annotated[Path | None, Meta(description="File that holds the bus password")] = None
     bus_ca_file: Annotated[Path | None, Meta(description="Authority of a tls/ endpoint")] = None
@@ -31,7 +34,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(pattern=r"^[a-z0-9-]+(/[a-z0-9-]+)*$", description="Zenoh namespace: emily, or emily/<colour>"),
     ] = "emily/blue"
-    http_host: Annotated[str, Meta(description="Address of /metrics, /healthz and /readyz")] = "127.0.0.1"
+    http_host: Annotated[str, Meta(min_length=1, description="Address of the HTTP endpoints")] = "127.0.0.1"
     http_port: Annotated[int, Meta(ge=0, le=65535, description="Its port; 0 takes a free one")] = 0
     state_dir: Annotated[Path, Meta(description="Where checkpoints are kept")] = Path(".emily")
     log_level: Annotated[
@@ -40,18 +43,20 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Annotated[
         Literal["auto", "json", "console"], Meta(description="auto: JSON unless on a terminal")
     ] = "auto"
-    otlp_endpoint: Annotated[str | None, Meta(description="OTLP/HTTP traces endpoint; off when absent")] = (
-        None
-    )
+    otlp_endpoint: Annotated[
+        Annotated[str, Meta(pattern="^https?://")] | None,
+        Meta(description="OTLP/HTTP collector that gets traces, such as http://127.0.0.1:4318"),
+    ] = None
     drain_timeout_s: Annotated[float, Meta(gt=0, le=300, description="Until a drain must be over")] = 5.0
     checkpoint_interval_s: Annotated[
         float, Meta(gt=0, le=60, description="Age of the newest checkpoint at most")
     ] = 1.0
 
-
-def prefix(service: str) -> str:
-    """What the names of a service's variables begin with."""
-    return f"EMILY_{service.upper().replace('-', '_')}_"
+    def __post_init__(self) -> None:
+        if (self.bus_user is None) != (self.bus_password_file is None):
+            raise ValueError("bus_user and bus_password_file: give both or neither")
+        if (self.bus_certificate_file is None) != (self.bus_key_file is None):
+            raise ValueError("bus_certificate_file and bus_key_file: give both or neither")
 
 
 def load_settings[S: msgspec.Struct](type: type[S], *, service: str, environ: Mapping[str, str]) -> S:
@@ -61,25 +66,23 @@ def load_settings[S: msgspec.Struct](type: type[S], *, service: str, environ: Ma
         SettingsError: Lists every unknown name and every bad value at once.
     """
     problems: list[str] = []
-    fields = {field.name: field for field in msgspec.structs.fields(type)}
-    given: dict[str, tuple[str, Any, bool]] = {}
-    for name, value in _table(service, environ).items():
-        given[name] = (f"[{service}] {name}", value, True)
-    for variable, text in sorted(environ.items()):
-        if variable.startswith(prefix(service)):
-            given[variable.removeprefix(prefix(service)).lower()] = (variable, text, False)
+    rows = {field.name: field for field in msgspec.structs.fields(type)}
+    given = _in_file(service, environ, problems) | _in_environment(service, environ)
     values: dict[str, Any] = {}
-    for name, (source, value, strict) in given.items():
-        if name not in fields:
-            problems.append(f"{source}: no such setting{_closest(name, fields)}")
+    for name, (source, value) in given.items():
+        field = rows.get(name)
+        if field is None:
+            problems.append(f"{source}: no such setting{_closest(name, rows, service)}")
             continue
         try:
-            values[name] = msgspec.convert(value, fields[name].type, strict=strict, dec_hook=_path)
-        except msgspec.ValidationError as failure:
-            problems.append(f"{source}={_shown(name, value)}: {failure}")
+            values[name] = msgspec.convert(
+                value, field.type, strict=source.startswith("["), dec_hook=_path_of
+            )
+        except msgspec.ValidationError:
+            problems.append(f"{source}={shown(name, value)}: {_remedy(field)}")
     problems += [
-        f"{prefix(service)}{name.upper()}: must be set"
-        for name, field in fields.items()
+        f"{variable(service, name)}: must be set; {_remedy(field)}"
+        for name, field in rows.items()
         if field.required and name not in given
     ]
     if not problems:
@@ -87,47 +90,77 @@ def load_settings[S: msgspec.Struct](type: type[S], *, service: str, environ: Ma
             return type(**values)
         except ValueError as failure:
             problems.append(str(failure))
-    raise SettingsError(f"{len(problems)} wrong settings of {service}:\n  " + "\n  ".join(problems))
+    raise SettingsError(f"{len(problems)} wrong in the settings of {service}:\n  " + "\n  ".join(problems))
 
 
-def describe_settings(type: type[msgspec.Struct], service: str) -> list[tuple[str, str, str]]:
-    """(variable, default, meaning) of every setting, for help and documentation."""
-    rows = []
-    for field in msgspec.structs.fields(type):
-        default = "required" if field.required else str(field.default)
-        meta = next(
-            (part for part in getattr(field.type, "__metadata__", ()) if isinstance(part, Meta)), None
-        )
-        rows.append(
-            (prefix(service) + field.name.upper(), default, (meta.description if meta else None) or "")
-        )
-    return rows
+def variable(service: str, name: str = "") -> str:
+    """The environment variable of a setting."""
+    return f"EMILY_{service}_{name}".upper().replace("-", "_")
 
 
-def _table(service: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    file = environ.get(CONFIG_FILE)
-    if file is None:
-        return {}
-    try:
-        table: dict[str, Any] = tomllib.loads(Path(file).read_text()).get(service, {})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as failure:
-        raise SettingsError(f"{CONFIG_FILE}={file}: {failure}") from None
-    return table
-
-
-def _path(type: type, value: Any) -> Any:
-    if type is Path and isinstance(value, str) and value:
-        return Path(value)
-    raise ValueError(f"Expected `{type.__name__}`, got {value!r}")
-
-
-def _closest(name: str, known: Mapping[str, Any]) -> str:
-    matches = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {matches[0]}?" if matches else f"; there are {', '.join(sorted(known))}"
-
-
-def _shown(name: str, value: Any) -> str:
+def shown(name: str, value: Any) -> str:
+    """A value as people may see it: never a secret, never long."""
     if name.endswith(_SECRET_ENDINGS):
         return "(hidden)"
     text = str(value)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
+def bus_settings(settings: ServiceSettings) -> BusSettings:
+    """The part of the settings that concerns the bus."""
+    return BusSettings(
+        endpoint=settings.bus_endpoint,
+        user=settings.bus_user,
+        password_file=settings.bus_password_file,
+        ca_file=settings.bus_ca_file,
+        certificate_file=settings.bus_certificate_file,
+        key_file=settings.bus_key_file,
+    )
+
+
+def _in_environment(service: str, environ: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
+    start = variable(service)
+    found = {}
+    for name, text in sorted(environ.items()):
+        if name.startswith(start):
+            setting = name.removeprefix(start)
+            found[setting.lower() if setting == setting.upper() else setting] = (name, text)
+    return found
+
+
+def _in_file(service: str, environ: Mapping[str, str], problems: list[str]) -> dict[str, tuple[str, Any]]:
+    file = environ.get(CONFIG_FILE)
+    if not file:
+        return {}
+    try:
+        table = tomllib.loads(Path(file).read_text()).get(service, {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as failure:
+        problems.append(f"{CONFIG_FILE}={file}: {failure}")
+        return {}
+    if not isinstance(table, dict):
+        problems.append(
+            f"{CONFIG_FILE}={file}: {service} is not a table; write [{service}] above its settings"
+        )
+        return {}
+    return {name: (f"[{service}] {name}", value) for name, value in table.items()}
+
+
+def _path_of(type: type, value: Any) -> Any:
+    if type is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise ValueError(f"not a {type.__name__}")
+
+
+def _remedy(field: msgspec.structs.FieldInfo) -> str:
+    from emily_runtime.settings_table import described  # noqa: PLC0415 - only people who erred pay for it
+
+    setting = described(field)
+    otherwise = "" if field.required else f", or leave it out for {setting.default}"
+    return f"give {setting.type} ({setting.meaning}){otherwise}"
+
+
+def _closest(name: str, known: Iterable[str], service: str) -> str:
+    matches = difflib.get_close_matches(name.lower(), known, n=1)
+    if matches:
+        return f"; did you mean {variable(service, matches[0])}?"
+    return f"; there are {', '.join(sorted(known))}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -10,23 +11,24 @@ from emily_bus.trace import traceparent
 
 from emily_runtime.errors import SettingsError
 
-EXPORT_TIMEOUT_S = 5
+EXPORT_TIMEOUT_S = 2
+TRACES_PATH = "/v1/traces"
 
 
 class Tracer(Protocol):
     """Makes a span around a block; what is published inside carries its context."""
 
-    def span(self, name: str, **attributes: str) -> contextlib.AbstractContextManager[None]:
+    def span(self, name: str, **attributes: object) -> contextlib.AbstractContextManager[None]:
         """A span whose parent is the trace context of the task."""
 
     def close(self) -> None:
-        """Export what is left."""
+        """Export what is left, for at most two seconds."""
 
 
 class Silent:
     """Makes no spans and passes the trace context on as it came."""
 
-    def span(self, name: str, **attributes: str) -> contextlib.AbstractContextManager[None]:
+    def span(self, name: str, **attributes: object) -> contextlib.AbstractContextManager[None]:
         """Nothing."""
         return _NOTHING
 
@@ -38,7 +40,7 @@ _NOTHING = contextlib.nullcontext()
 
 
 class Exporting:
-    """Spans exported over OTLP/HTTP in batches."""
+    """Spans exported over OTLP/HTTP in batches, to `/v1/traces` of the endpoint."""
 
     def __init__(self, endpoint: str, *, service: str, namespace: str, version: str) -> None:
         try:
@@ -46,6 +48,7 @@ class Exporting:
             from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
             from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
             from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+            from opentelemetry.trace import SpanKind  # noqa: PLC0415
             from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
         except ImportError as failure:
             raise SettingsError(
@@ -54,18 +57,20 @@ class Exporting:
         resource = Resource.create(
             {"service.name": f"emily-{service}", "service.namespace": namespace, "service.version": version}
         )
-        self._provider = TracerProvider(resource=resource)
-        exporter = OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_TIMEOUT_S)
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        exporter = OTLPSpanExporter(endpoint=endpoint.rstrip("/") + TRACES_PATH, timeout=EXPORT_TIMEOUT_S)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("emily_runtime")
         self._propagator = TraceContextTextMapPropagator()
+        self._kind = SpanKind.CONSUMER
 
     @contextlib.contextmanager
-    def span(self, name: str, **attributes: str) -> Iterator[None]:
+    def span(self, name: str, **attributes: object) -> Iterator[None]:
         """A span whose parent is the trace context of the task."""
         parent = traceparent.get()
         context = self._propagator.extract({"traceparent": parent} if parent else {})
-        with self._tracer.start_as_current_span(name, context=context, attributes=attributes):
+        described = {key: str(value) for key, value in attributes.items()}
+        with self._tracer.start_as_current_span(name, context, kind=self._kind, attributes=described):
             carrier: dict[str, Any] = {}
             self._propagator.inject(carrier)
             token = traceparent.set(carrier.get("traceparent"))
@@ -75,8 +80,10 @@ class Exporting:
                 traceparent.reset(token)
 
     def close(self) -> None:
-        """Export what is left."""
-        self._provider.shutdown()
+        """Export what is left, for at most two seconds: a collector that hangs delays no drain."""
+        exporting = threading.Thread(target=self._provider.shutdown, daemon=True)
+        exporting.start()
+        exporting.join(EXPORT_TIMEOUT_S)
 
 
 def tracer(endpoint: str | None, *, service: str, namespace: str, version: str) -> Tracer:

@@ -1,0 +1,171 @@
+"""A mind on a real bus: what it hears, says, refuses, stumbles over and remembers."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from emily_bus import Change, ErrorReply
+from emily_contracts import AttentionRequest, Health, HealthRequest
+from emily_contracts.topics import ATTEND, HEALTH, HEALTH_CHANGED, PERCEPT, STIMULUS
+from emily_runtime.testing import ServiceProcess
+
+Specimen = Callable[[str], ServiceProcess]
+
+
+def test_each_event_is_stepped_said_and_counted(
+    specimen: Specimen, on_loop: Any, stimuli: Any, percepts: Any
+) -> None:
+    counter = specimen("counter")
+    counter.start()
+
+    async def live() -> None:
+        async with counter.bus() as bus:
+            heard = await percepts(bus, stimuli(range(6)))
+            assert [percept.label for percept in heard] == ["n1", "n2", "n3", "n4", "n5", "n6"]
+            attention = await bus.ask(ATTEND, AttentionRequest(drives=(1.0,)), timeout=5)
+            assert attention.frequency == 6.0
+            with pytest.raises(ErrorReply, match="phase: leave it out"):
+                await bus.ask(ATTEND, AttentionRequest(drives=(1.0,), phase=1.0), timeout=5)
+            health: Health = await bus.ask(HEALTH, HealthRequest(service="counter"), timeout=5)
+            assert (health.phase, health.ready, health.handled, health.unmet) == ("ready", True, 6, ())
+
+    on_loop(live)
+    topic = {"topic": "stimulus/{modality}"}
+    assert counter.metric("emily_events_total", result="handled", **topic) == 6
+    assert counter.metric("emily_step_seconds_count") == 6
+    assert counter.metric("emily_event_age_seconds_count") == 6
+    assert counter.metric("emily_bus_messages_total", result="received") == 6
+    assert counter.metric("emily_bus_buffer_depth") == 0
+    assert counter.metric("emily_ready", condition="bus") == 1
+    assert counter.metric("emily_ready", condition="subscriptions") == 1
+    assert counter.metric("specimen_subjects", subject="zoe") == 2
+    assert counter.metric("emily_cold_start") == 0
+    counter.wait_until(lambda: counter.metric("emily_checkpoint_bytes") > 0)
+    assert counter.metric("emily_checkpoint_seconds") > 0
+    assert counter.metric("emily_checkpoint_age_seconds") >= 0
+    assert counter.stop() == 0
+
+
+def test_what_is_refused_or_fails_is_counted_and_changes_nothing(
+    specimen: Specimen, on_loop: Any, stimuli: Any, percepts: Any
+) -> None:
+    counter = specimen("counter")
+    counter.start()
+    bad = stimuli(range(3), modality="bad")
+    broken = stimuli(range(3, 5), text="broken")
+    unspeakable = stimuli([5], text="unspeakable")
+    good = stimuli([6])
+
+    async def live() -> None:
+        async with counter.bus() as bus:
+            heard = await percepts(bus, [*bad, *broken, *unspeakable, *good], due=1)
+            assert [percept.label for percept in heard] == ["n2"]
+
+    on_loop(live)
+    topic = {"topic": "stimulus/{modality}"}
+    assert counter.metric("emily_events_total", result="refused", **topic) == 3
+    assert counter.metric("emily_events_total", result="failed", **topic) == 3
+    assert counter.metric("emily_events_total", result="handled", **topic) == 1
+    refused = counter.logged("refused")
+    assert refused[0]["reason"] == "modality: 'bad' is not sensed; send vision"
+    assert (refused[0]["service"], refused[0]["namespace"]) == ("counter", counter.namespace)
+    failed = counter.logged("event failed; more of this kind are only counted")
+    assert ["KeyError: 'a fault of the mind'" in line["exception"] for line in failed] == [True, False]
+    assert counter.stop() == 0
+
+
+def test_a_mind_that_was_killed_goes_on_as_one_that_was_not(
+    specimen: Specimen, on_loop: Any, stimuli: Any, percepts: Any
+) -> None:
+    counter = specimen("counter")
+    counter.start(checkpoint_interval_s="0.01")
+    first, second = stimuli(range(40)), stimuli(range(40, 60))
+
+    async def hear(sent: Any) -> Any:
+        async with counter.bus() as bus:
+            return await percepts(bus, sent)
+
+    on_loop(lambda: hear(first))
+    uninterrupted = on_loop(lambda: hear(second))
+    counter.stop()
+    counter.checkpoint.unlink()
+    counter.start(checkpoint_interval_s="0.01")
+    on_loop(lambda: hear(first))
+    counter.wait_until(lambda: counter.metric("emily_checkpoint_age_seconds") < 0.01)
+    written = counter.checkpoint.stat().st_mtime_ns
+    counter.kill()
+    counter.start(checkpoint_interval_s="0.01")
+    assert counter.checkpoint.stat().st_mtime_ns == written, "nothing new was lived through"
+    assert on_loop(lambda: hear(second)) == uninterrupted
+    assert counter.stop() == 0
+
+
+def test_a_checkpoint_that_cannot_be_used_is_kept_aside_and_told(specimen: Specimen) -> None:
+    counter = specimen("counter")
+    counter.checkpoint.parent.mkdir(parents=True)
+    counter.checkpoint.write_bytes(b"torn")
+    counter.start()
+    assert counter.metric("emily_cold_start") == 1
+    assert counter.get("/healthz").json()["cold_start"] == "not a checkpoint"
+    assert counter.logged("checkpoint refused, starts from nothing")[0]["path"] == str(counter.checkpoint)
+    assert counter.checkpoint.with_name("counter.ckpt.refused").read_bytes() == b"torn"
+    assert counter.stop() == 0
+
+
+def test_a_disk_that_takes_no_checkpoint_is_waited_for(
+    specimen: Specimen, on_loop: Any, stimuli: Any, percepts: Any
+) -> None:
+    counter = specimen("counter")
+    counter.start(checkpoint_interval_s="0.02")
+    counter.checkpoint.mkdir(parents=True)
+
+    async def live() -> None:
+        async with counter.bus() as bus:
+            await percepts(bus, stimuli(range(2)))
+
+    on_loop(live)
+    counter.wait_until(lambda: counter.metric("emily_checkpoint_failures_total") >= 2)
+    assert counter.get("/readyz").status == 200
+    counter.checkpoint.rmdir()
+    counter.wait_until(counter.checkpoint.is_file)
+    assert counter.stop() == 0
+
+
+def test_what_is_held_when_told_to_stop_is_finished_and_goodbye_is_said(
+    specimen: Specimen, on_loop: Any, stimuli: Any
+) -> None:
+    counter = specimen("counter")
+    counter.start()
+    sent = stimuli(range(300), text="slow")
+
+    async def live() -> tuple[list[str], list[Change], list[str]]:
+        async with (
+            counter.bus() as bus,
+            bus.presence() as changes,
+            bus.subscribe(PERCEPT) as events,
+            bus.subscribe(HEALTH_CHANGED) as health,
+        ):
+            for stimulus in sent:
+                await bus.publish(STIMULUS, stimulus)
+            counter.send(signal.SIGTERM)
+            seen = []
+            async for change in changes:
+                seen.append(change)
+                if not change.alive:
+                    break
+            events.close()
+            health.close()
+            labels = [percept.label async for percept in events]
+            return labels, seen, [told.phase async for told in health]
+
+    labels, seen, phases = on_loop(live)
+    assert counter.wait() == 0
+    assert labels == [f"n{number}" for number in range(1, len(labels) + 1)]
+    assert counter.logged("stopped")[0]["handled"] == len(labels)
+    assert counter.logged("stopped")[0]["drained"] is True
+    assert seen == [("counter", True), ("counter", False)]
+    assert phases[-2:] == ["draining", "stopped"]
+    assert not counter.announcement.exists()
