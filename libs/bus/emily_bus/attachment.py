@@ -1,28 +1,25 @@
 """What travels beside the payload: schema version, who sent it as its how-manieth, trace context.
 
-Layout, little-endian: version (1 byte), sender (8 bytes), sequence (8 bytes), then the traceparent in ASCII.
+Layout, little-endian and the same in every schema version: version (1 byte), sender (8 bytes), sequence
+(8 bytes), then the traceparent in ASCII.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from emily_contracts import SCHEMA_VERSION
 
 from emily_bus.errors import Undecodable
 
 _HEAD = struct.Struct("<B8sQ")
-_LONGEST_TRACEPARENT = 256
+_LONGEST = _HEAD.size + 256
+NOBODY = bytes(8)
+"""The sender of questions and replies, which are not numbered."""
 
 
-class Attachment(NamedTuple):
-    """A decoded attachment; the sequence counts from 1 for each sender and key."""
-
-    version: int
-    sender: bytes
-    sequence: int
-    traceparent: str | None
+type Attachment = tuple[int, bytes, int, str | None]
+"""Version, sender, sequence (from 1 for each sender and topic), traceparent."""
 
 
 def encode(sender: bytes, sequence: int, traceparent: str | None) -> bytes:
@@ -32,15 +29,14 @@ def encode(sender: bytes, sequence: int, traceparent: str | None) -> bytes:
 
 
 def decode(data: bytes) -> Attachment:
-    """The attachment in `data`.
+    """The attachment in `data`, of any schema version.
 
     Raises:
-        Undecodable: Too short, too long, or of another major schema version.
+        Undecodable: Too short or too long.
     """
-    if not _HEAD.size <= len(data) <= _HEAD.size + _LONGEST_TRACEPARENT:
-        raise Undecodable("attachment", f"{len(data)} bytes do not hold one")
+    size = len(data)
+    if not _HEAD.size <= size <= _LONGEST:
+        raise Undecodable("attachment", f"{size} bytes do not hold one ({_HEAD.size} to {_LONGEST})")
     version, sender, sequence = _HEAD.unpack_from(data)
-    if version != SCHEMA_VERSION:
-        raise Undecodable("schema version", f"{version} was sent, {SCHEMA_VERSION} is spoken here")
-    rest = data[_HEAD.size :]
-    return Attachment(version, sender, sequence, rest.decode("ascii", "ignore") if rest else None)
+    traceparent = data[_HEAD.size :].decode("ascii", "ignore") if size > _HEAD.size else None
+    return version, sender, sequence, traceparent

@@ -1,109 +1,126 @@
-"""Back-pressure between a publisher and the subscriptions that read it.
+"""Back-pressure between a sender and the readers of a topic, as sliding windows.
 
-A publisher numbers what it sends on a key. A subscription grants cumulative credit: the last number it
-handed to its reader, once a quarter of its buffer has passed. A publisher lets at most one buffer of
-ungranted messages out and then waits. Subscriptions announce themselves by liveliness token, so one that
-is killed is forgotten; after a broken link everything outstanding is forgiven, since it may be lost.
+A sender numbers its messages on a topic. A reader (one subscription) announces itself and the room in its
+buffer by a liveliness token, and grants credit cumulatively: the number of the last message it took, once a
+quarter of its room has passed. A sender goes at most one room beyond what each reader granted. A reader that
+is killed drops its token and is forgotten; one that comes (back) starts from the sender's present number.
+See ADR 7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import struct
+import threading
+from collections.abc import Callable
 
-import anyio
-import msgspec
-
-SUBSCRIPTION = "subscription"
-CREDIT = "credit"
-
-
-class Grant(msgspec.Struct, frozen=True, array_like=True):
-    """Credit of one subscription: the last sequence it has read on a key."""
-
-    subscription: str
-    key: str
-    sequence: int
+_GRANT = struct.Struct("<8sQ")
+UNBOUNDED = 1 << 62
 
 
-def slug(template: str) -> str:
-    """A topic's template as one key chunk."""
-    return template.replace("/", "-").replace("{", "").replace("}", "")
+def readers_of(template: str, reader: str = "*", room: int | str = "*") -> str:
+    """Key of a reader's token."""
+    return f"reader/{_slug(template)}/{reader}/{room}"
 
 
-class Outlet:
-    """What one publisher has out on one key.
+def credit_for(template: str, sender: bytes) -> str:
+    """Key on which a sender hears of credit."""
+    return f"credit/{_slug(template)}/{sender.hex()}"
+
+
+def encode_grant(reader: bytes, sequence: int) -> bytes:
+    """The bytes of a grant."""
+    return _GRANT.pack(reader, sequence)
+
+
+def decode_grant(data: bytes) -> tuple[bytes, int] | None:
+    """Reader and sequence of a grant; none when the bytes hold none."""
+    if len(data) != _GRANT.size:
+        return None
+    reader, sequence = _GRANT.unpack(data)
+    return reader, sequence
+
+
+class Window:
+    """How far a sender may go on one topic. Closed until `open`; safe to change from any thread.
 
     Attributes:
-        sequence: Of the last message sent.
+        sequence: Number of the last message sent; only the sender advances it.
+        limit: Number of the last message that may be sent now.
     """
 
-    def __init__(self, window: int, subscriptions: Iterable[str]) -> None:
+    def __init__(self, on_change: Callable[[], None]) -> None:
         self.sequence = 0
-        self._window = window
-        self._granted = dict.fromkeys(subscriptions, 0)
-        self._floor = 0
-        self._change = anyio.Event()
+        self.limit = 0
+        self._on_change = on_change
+        self._open = False
+        self._limits: dict[bytes, int] = {}
+        self._rooms: dict[bytes, int] = {}
+        self._mutex = threading.Lock()
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether the next message must wait."""
-        return bool(self._granted) and self.sequence - self._floor >= self._window
-
-    async def wait(self) -> None:
-        """Return when there is credit again."""
-        while self.exhausted:
-            await self._change.wait()
-
-    def grant(self, subscription: str, sequence: int) -> None:
-        """Note a subscription's credit; unknown ones and old news are passed over."""
-        if sequence > self._granted.get(subscription, sequence):
-            self._granted[subscription] = sequence
+    def open(self) -> None:
+        """Let messages through: who reads is known."""
+        with self._mutex:
+            self._open = True
             self._settle()
 
-    def join(self, subscription: str) -> None:
-        """A subscription that reads from the next message on."""
-        self._granted[subscription] = self.sequence
-        self._settle()
+    def join(self, reader: bytes, room: int) -> None:
+        """Heed a reader from the next message on; one that is known already stays as it is."""
+        with self._mutex:
+            if reader not in self._limits:
+                self._rooms[reader] = room
+                self._limits[reader] = self.sequence + room
+                self._settle()
 
-    def leave(self, subscription: str) -> None:
-        """Forget a subscription."""
-        self._granted.pop(subscription, None)
-        self._settle()
+    def leave(self, reader: bytes) -> None:
+        """Forget a reader."""
+        with self._mutex:
+            if self._limits.pop(reader, None) is not None:
+                del self._rooms[reader]
+                self._settle()
 
-    def forgive(self) -> None:
-        """Count everything outstanding as read: the link broke and may have lost it."""
-        self._granted = dict.fromkeys(self._granted, self.sequence)
-        self._settle()
+    def grant(self, reader: bytes, sequence: int) -> None:
+        """Note that a reader took everything up to `sequence`; strangers and old news are passed over."""
+        with self._mutex:
+            limit = min(sequence, self.sequence) + self._rooms.get(reader, 0)
+            if limit > self._limits.get(reader, limit):
+                self._limits[reader] = limit
+                self._settle()
 
     def _settle(self) -> None:
-        self._floor = min(self._granted.values(), default=self.sequence)
-        self._change.set()
-        self._change = anyio.Event()
+        if self._open:
+            self.limit = min(self._limits.values(), default=UNBOUNDED)
+            self._on_change()
 
 
-class Ledger:
-    """What one subscription has read from each sender, and when credit is due."""
+class Source:
+    """What a reader knows of one sender on one topic."""
 
-    def __init__(self, every: int) -> None:
-        self._every = every
-        self._seen: dict[tuple[bytes, str], int] = {}
-        self._granted: dict[tuple[bytes, str], int] = {}
+    __slots__ = ("_every", "_granted", "_last", "sender", "template")
 
-    def note(self, sender: bytes, key: str, sequence: int) -> tuple[int, bool]:
-        """Count a message in.
+    def __init__(self, template: str, sender: bytes, room: int) -> None:
+        self.template = template
+        self.sender = sender
+        self._every = max(1, room // 4)
+        self._last: int | None = None
+        self._granted: int | None = None
 
-        Returns:
-            How many are missing before it (0 when in order, -1 when it was seen before), and whether
-            credit is due.
-        """
-        source = (sender, key)
-        last = self._seen.get(source)
-        if last is None:
-            self._granted[source] = sequence - 1
-        elif sequence <= last:
-            return -1, False
-        self._seen[source] = sequence
-        due = sequence - self._granted[source] >= self._every
-        if due:
-            self._granted[source] = sequence
-        return (0 if last is None else sequence - last - 1), due
+    def arrive(self, sequence: int) -> int:
+        """How many are missing before this one; -1 when it came again or out of order."""
+        last = self._last
+        if last is not None and sequence <= last:
+            return -1
+        self._last = sequence
+        return 0 if last is None else sequence - last - 1
+
+    def take(self, sequence: int) -> bool:
+        """Whether credit up to this one, which the reader takes, is due."""
+        if self._granted is None:
+            self._granted = sequence - 1
+        if sequence - self._granted < self._every:
+            return False
+        self._granted = sequence
+        return True
+
+
+def _slug(template: str) -> str:
+    return template.replace("/", "-").replace("{", "").replace("}", "")

@@ -12,7 +12,7 @@ class BusUnavailable(BusError):
 
 
 class BusCongested(BusError):
-    """A subscriber gave no credit in time: it lives but does not read."""
+    """No credit came in time: a subscriber lives but does not read, or the router is away."""
 
 
 class AskError(BusError):

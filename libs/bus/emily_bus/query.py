@@ -6,16 +6,17 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 import anyio.abc
 import msgspec
 import zenoh
+from anyio.streams.memory import MemoryObjectReceiveStream
 from emily_contracts import Query
 
-from emily_bus import attachment
+from emily_bus import attachment, codec
 from emily_bus.errors import AskRefused, AskTimeout, ErrorReply, NoResponder, Undecodable
+from emily_bus.refusals import Refusals
 from emily_bus.trace import traceparent
 
 CONCURRENT_HANDLERS = 32
@@ -23,7 +24,6 @@ WAITING_QUESTIONS = 256
 HANDLER_TIMEOUT_S = 30.0
 
 _log = logging.getLogger("emily_bus")
-_NOBODY = bytes(8)
 
 
 async def ask[Req: msgspec.Struct, Rep: msgspec.Struct](
@@ -40,19 +40,16 @@ async def ask[Req: msgspec.Struct, Rep: msgspec.Struct](
         if not answer.done():
             answer.set_result(reply)
 
-    def replied(reply: zenoh.Reply) -> None:
-        loop.call_soon_threadsafe(settle, reply)
-
-    def finished() -> None:
+    def replied(reply: zenoh.Reply | None) -> None:
         if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, None)
+            loop.call_soon_threadsafe(settle, reply)
 
     session.get(
         asked.of(request),
-        zenoh.handlers.Callback(replied, finished),
-        payload=msgspec.msgpack.encode(request),
-        attachment=attachment.encode(_NOBODY, 0, traceparent.get()),
-        timeout=timeout + 1.0,
+        zenoh.handlers.Callback(replied, lambda: replied(None)),
+        payload=codec.encode(request),
+        attachment=attachment.encode(attachment.NOBODY, 0, traceparent.get()),
+        timeout=timeout + 1.0,  # ours comes first, so that silence and absence stay apart
     )
     with anyio.move_on_after(timeout) as deadline:
         reply = await answer
@@ -64,89 +61,96 @@ async def ask[Req: msgspec.Struct, Rep: msgspec.Struct](
 
 
 def _read[Req: msgspec.Struct, Rep: msgspec.Struct](asked: Query[Req, Rep], reply: zenoh.Reply) -> Rep:
-    if reply.err is not None:
-        raise ErrorReply(reply.err.payload.to_bytes().decode(errors="replace"))
     if reply.ok is None:
-        raise NoResponder(f"{asked.template}: an empty reply")
+        reason = reply.err.payload.to_bytes() if reply.err is not None else b"an empty reply"
+        raise ErrorReply(reason.decode(errors="replace"))
     try:
-        return msgspec.msgpack.decode(reply.ok.payload.to_bytes(), type=asked.reply)
-    except msgspec.DecodeError as failure:
+        payload = codec.readable(reply.ok.payload, codec.beside(reply.ok)[0])
+        return codec.Decoder(asked.reply).decode(payload)
+    except Undecodable as failure:
         raise ErrorReply(f"{asked.template}: the reply can't be read: {failure}") from None
 
 
-@asynccontextmanager
-async def serving[Req: msgspec.Struct, Rep: msgspec.Struct](
-    session: zenoh.Session,
-    tasks: anyio.abc.TaskGroup,
-    asked: Query[Req, Rep],
-    handler: Callable[[Req], Awaitable[Rep]],
-    pattern: str,
-) -> AsyncIterator[None]:
-    """Answer questions while the block runs; see `Bus.serve`."""
-    loop = asyncio.get_running_loop()
-    slots = anyio.CapacityLimiter(CONCURRENT_HANDLERS)
-    decoder = msgspec.msgpack.Decoder(asked.request)
-    send, receive = anyio.create_memory_object_stream[zenoh.Query](WAITING_QUESTIONS)
+class Service[Req: msgspec.Struct, Rep: msgspec.Struct]:
+    """Answers one query with a handler; nothing that is asked or raised ends it."""
 
-    def admit(question: zenoh.Query) -> None:
+    def __init__(
+        self, asked: Query[Req, Rep], handler: Callable[[Req], Awaitable[Rep]], refusals: Refusals
+    ) -> None:
+        self._template = asked.template
+        self._decoder = codec.Decoder(asked.request)
+        self._handler = handler
+        self._refusals = refusals
+
+    @asynccontextmanager
+    async def serving(self, session: zenoh.Session, pattern: str) -> AsyncIterator[None]:
+        """Answer while the block runs; what was taken in before its end is still answered."""
+        loop = asyncio.get_running_loop()
+        send, receive = anyio.create_memory_object_stream[zenoh.Query](WAITING_QUESTIONS)
+
+        def admit(question: zenoh.Query) -> None:
+            try:
+                send.send_nowait(question)
+            except anyio.WouldBlock:
+                self._refuse(question, f"{WAITING_QUESTIONS} questions wait already; try again later")
+            except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+                self._refuse(question, "the service stops; try again later")
+
+        def asked(question: zenoh.Query) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(admit, question)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._answer_all, receive, tasks)
+            queryable = session.declare_queryable(pattern, asked)
+            try:
+                yield
+            finally:
+                queryable.undeclare()  # type: ignore[no-untyped-call]
+                send.close()
+
+    async def _answer_all(
+        self, questions: MemoryObjectReceiveStream[zenoh.Query], tasks: anyio.abc.TaskGroup
+    ) -> None:
+        slots = anyio.Semaphore(CONCURRENT_HANDLERS)
+
+        async def answer(question: zenoh.Query) -> None:
+            try:
+                await self._answer(question)
+            finally:
+                slots.release()
+
+        with questions:
+            async for question in questions:
+                await slots.acquire()
+                tasks.start_soon(answer, question)
+
+    async def _answer(self, question: zenoh.Query) -> None:
         try:
-            send.send_nowait(question)
-        except anyio.WouldBlock:
-            _refuse(
-                question, f"{asked.template}: {WAITING_QUESTIONS} questions wait already; try again later"
-            )
+            version, _, _, trace = codec.beside(question)
+            traceparent.set(trace)
+            request = self._decoder.decode(codec.readable(question.payload, version))
+            with anyio.fail_after(HANDLER_TIMEOUT_S):
+                reply = codec.encode(await self._handler(request))
+        except AskRefused as refusal:
+            _reply_error(question, str(refusal))
+        except Undecodable as failure:
+            self._refusals.note(self._template, failure.kind, str(failure))
+            self._refuse(question, f"the request can't be read, {failure}")
+        except TimeoutError:
+            self._refuse(question, f"the handler took longer than {HANDLER_TIMEOUT_S:g} s")
+        except Exception as failure:
+            _log.exception("%s: the handler failed", self._template)
+            self._refuse(question, f"the handler failed with {type(failure).__name__}")
+        else:
+            head = attachment.encode(attachment.NOBODY, 0, traceparent.get())
+            question.reply(question.key_expr, reply, attachment=head)
+            question.drop()  # type: ignore[no-untyped-call]
 
-    def asked_on_zenoh_thread(question: zenoh.Query) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(admit, question)
-
-    async def answer(question: zenoh.Query) -> None:
-        try:
-            await _answer(question, asked, decoder, handler)
-        finally:
-            slots.release_on_behalf_of(question)
-
-    async def answer_all() -> None:
-        async for question in receive:
-            await slots.acquire_on_behalf_of(question)
-            tasks.start_soon(answer, question)
-
-    queryable = session.declare_queryable(pattern, asked_on_zenoh_thread)
-    tasks.start_soon(answer_all)
-    try:
-        yield
-    finally:
-        queryable.undeclare()  # type: ignore[no-untyped-call]
-        send.close()
+    def _refuse(self, question: zenoh.Query, reason: str) -> None:
+        _reply_error(question, f"{self._template}: {reason}")
 
 
-async def _answer(
-    question: zenoh.Query,
-    asked: Query[Any, Any],
-    decoder: msgspec.msgpack.Decoder[Any],
-    handler: Callable[[Any], Awaitable[Any]],
-) -> None:
-    try:
-        beside = question.attachment
-        if beside is not None:
-            traceparent.set(attachment.decode(beside.to_bytes()).traceparent)
-        request = decoder.decode(question.payload.to_bytes() if question.payload is not None else b"")
-        with anyio.fail_after(HANDLER_TIMEOUT_S):
-            reply = await handler(request)
-    except (AskRefused, Undecodable) as refusal:
-        _refuse(question, str(refusal))
-    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
-        _refuse(question, f"{asked.template}: the request can't be read: {failure}")
-    except TimeoutError:
-        _refuse(question, f"{asked.template}: the handler took longer than {HANDLER_TIMEOUT_S:g} s")
-    except Exception as failure:
-        _log.exception("%s: the handler failed", asked.template)
-        _refuse(question, f"{asked.template}: the handler failed with {type(failure).__name__}")
-    else:
-        question.reply(question.key_expr, msgspec.msgpack.encode(reply))
-        question.drop()  # type: ignore[no-untyped-call]
-
-
-def _refuse(question: zenoh.Query, reason: str) -> None:
+def _reply_error(question: zenoh.Query, reason: str) -> None:
     question.reply_err(reason.encode())
     question.drop()  # type: ignore[no-untyped-call]

@@ -15,6 +15,7 @@ class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         endpoint: Zenoh endpoint of the router, such as `tcp/127.0.0.1:7447` or `tls/host:7447`.
         open_timeout_s: Until the first connection must stand.
+        publish_timeout_s: How long a publisher waits for credit, or for the router to come back.
         user, password_file: For routers that ask; the file holds the password alone.
         ca_file: Certificate authority of a `tls/` router.
         certificate_file, key_file: Own certificate, for mutual TLS.
@@ -22,6 +23,7 @@ class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     endpoint: str = "tcp/127.0.0.1:7447"
     open_timeout_s: float = 5.0
+    publish_timeout_s: float = 10.0
     user: str | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
@@ -48,7 +50,7 @@ def session_config(settings: BusSettings, namespace: str) -> str:
             "retry": {"period_init_ms": 50, "period_max_ms": 500, "period_increase_factor": 1.5},
         },
     }
-    transport: dict[str, Any] = {}
+    transport: dict[str, Any] = {"unicast": {"open_timeout": int(settings.open_timeout_s * 1000)}}
     if settings.user is not None and settings.password_file is not None:
         password = settings.password_file.read_text().strip()
         transport["auth"] = {"usrpwd": {"user": settings.user, "password": password}}
@@ -61,6 +63,5 @@ def session_config(settings: BusSettings, namespace: str) -> str:
                 "connect_private_key": str(settings.key_file),
             }
         transport["link"] = {"tls": tls}
-    if transport:
-        config["transport"] = transport
+    config["transport"] = transport
     return json.dumps(config)

@@ -1,187 +1,119 @@
-"""A bounded buffer between Zenoh's threads and one reader."""
+"""A subscription: decoded messages of some topics for one reader."""
 
 from __future__ import annotations
 
-import asyncio
+import logging
+import secrets
 import threading
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-import msgspec
 import zenoh
-from emily_contracts import Message, Overflow
+from emily_contracts import Overflow
 from emily_contracts.topic import AnyTopic
 
-from emily_bus import attachment
-from emily_bus.attachment import Attachment
-from emily_bus.credit import Ledger
+from emily_bus import codec
+from emily_bus.buffer import BATCH, Buffer
+from emily_bus.credit import Source, credit_for, encode_grant, readers_of
 from emily_bus.errors import Undecodable
+from emily_bus.refusals import Refusals
 from emily_bus.statistics import Statistics
 from emily_bus.trace import traceparent
 
-BATCH = 256
-LARGEST_PAYLOAD = 4 * 1024 * 1024
-CONCURRENT_PUBLISHERS = 8
-"""How many publishers may fill their whole window at once before the hard bound drops."""
+MOST_SOURCES = 1024
+WINDOWS = 2
+"""Windows a sender may have in the buffer: after a broken link it starts a new one beside the last."""
 
-Grants = Callable[[bytes, str, int], None]
-Complaint = Callable[[str, str, str], None]
+_log = logging.getLogger("emily_bus")
+
+
+class _Intake(NamedTuple):
+    """One topic of a subscription."""
+
+    topic: AnyTopic
+    decoder: codec.Decoder[Any]
+    room: int
+    sources: dict[bytes, Source]
+
+
+type _Arrival = tuple[_Intake, Source, int, bytes | Undecodable, str | None]
+"""What waits: topic, sender, sequence, payload, traceparent; a refused payload is its reason."""
 
 
 class Subscription:
-    """Messages of some topics in the order of arrival; an async iterator with one reader.
+    """Messages in the order of arrival; an async context and an async iterator for one reader.
 
-    A callback of Zenoh's thread only appends and wakes the reader once per batch. Decoding, counting and
-    granting credit happen on the reader's side.
+    Zenoh's threads only number and append; decoding and granting credit happen on the reader's side, as late
+    as possible, so that the buffer holds bytes and a reader that stops halfway loses nothing.
     """
 
     def __init__(
         self,
+        session: zenoh.Session,
         topics: Sequence[AnyTopic],
+        refusals: Refusals,
         *,
         overflow: Overflow | None,
         buffer: int | None,
         on_reject: Callable[[Any], None] | None,
-        grant: Grants,
-        complain: Complaint,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._overflow = overflow or topics[0].qos.overflow
-        size = buffer or max(topic.qos.buffer for topic in topics)
-        self._limit = size * CONCURRENT_PUBLISHERS if self._overflow is Overflow.BACK_PRESSURE else size
-        self._ledger = Ledger(max(1, min(topic.qos.buffer for topic in topics) // 4))
-        self._grants_credit = self._overflow is Overflow.BACK_PRESSURE
-        self._decoders = {topic: msgspec.msgpack.Decoder(topic.type) for topic in topics}
+        policies = {overflow or topic.qos.overflow for topic in topics}
+        if len(policies) != 1:
+            raise ValueError(f"topics: {len(policies)} overflow policies, one is needed; pass overflow=")
+        self._session = session
+        self._refusals = refusals
         self._on_reject = on_reject
-        self._grant = grant
-        self._complain = complain
-        self._waiting: deque[tuple[AnyTopic, zenoh.Sample]] = deque()
-        self._refused: deque[tuple[AnyTopic, zenoh.Sample]] = deque(maxlen=size)
+        self._identity = secrets.token_bytes(8)
+        self._back_pressure = policies == {Overflow.BACK_PRESSURE}
         self._counts = Statistics()
         self._mutex = threading.Lock()
-        self._wake = asyncio.Event()
-        self._woken = False
-        self._closed = False
-        self._undeclare: list[Callable[[], None]] = []
+        self._intakes = [
+            _Intake(topic, codec.Decoder(topic.type), buffer or topic.qos.buffer, {}) for topic in topics
+        ]
+        limit = 0 if self._back_pressure else max(intake.room for intake in self._intakes)
+        self._buffer = Buffer[_Arrival](policies.pop(), limit)
+        self._declared: list[Any] = []
+        for intake in self._intakes:
+            self._declare(intake)
 
     def statistics(self) -> Statistics:
         """Counters until now; `depth` is what waits."""
-        self._counts.depth = len(self._waiting)
-        return self._counts
-
-    def arrived(self, topic: AnyTopic, sample: zenoh.Sample) -> None:
-        """Take a sample in; called on Zenoh's threads, never blocks."""
-        with self._mutex:
-            if len(self._waiting) >= self._limit:
-                if self._overflow is Overflow.REJECT:
-                    self._counts.rejected += 1
-                    self._refused.append((topic, sample))
-                else:
-                    self._counts.dropped += 1
-                    self._waiting.popleft()
-                    self._waiting.append((topic, sample))
-            else:
-                self._waiting.append((topic, sample))
-            if self._woken or self._closed:
-                return
-            self._woken = True
-        self._loop.call_soon_threadsafe(self._wake.set)
-
-    def holds(self, undeclare: Callable[[], None]) -> None:
-        """Keep what must be undeclared when the subscription ends."""
-        self._undeclare.append(undeclare)
+        counts = self._counts
+        counts.dropped, counts.rejected = self._buffer.dropped, self._buffer.rejected
+        counts.depth = len(self._buffer)
+        return counts
 
     def close(self) -> None:
         """End: readers stop after what waits."""
-        for undeclare in self._undeclare:
-            undeclare()
-        self._undeclare.clear()
-        with self._mutex:
-            self._closed = True
-        self._wake.set()
-
-    async def batches(self) -> AsyncIterator[list[Any]]:
-        """Decoded messages, as many at a time as wait (at most 256)."""
-        while (batch := await self._next_batch()) is not None:
-            messages = [message for message, _ in batch]
-            if messages:
-                yield messages
+        while self._declared:
+            self._declared.pop().undeclare()
+        self._buffer.close()
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         """Decoded messages one by one; each sets the trace context of its sender."""
-        while (batch := await self._next_batch()) is not None:
-            for message, trace in batch:
-                traceparent.set(trace)
-                yield message
-
-    async def _next_batch(self) -> list[tuple[Message, str | None]] | None:
-        if self._waiting or self._refused:
-            await asyncio.sleep(0)
-        while not self._waiting and not self._refused:
-            if self._closed:
-                return None
-            with self._mutex:
-                if self._waiting or self._refused:
-                    continue
-                self._woken = False
-                self._wake.clear()
-            await self._wake.wait()
-        self._answer_refused()
-        batch = []
-        for _ in range(min(len(self._waiting), BATCH)):
-            with self._mutex:
-                if not self._waiting:
+        while await self._buffer.filled():
+            self._answer_refused()
+            for _ in range(BATCH):
+                arrival = self._buffer.take()
+                if arrival is None:
                     break
-                topic, sample = self._waiting.popleft()
-            read = self._read(topic, sample)
-            if read is not None:
-                batch.append(read)
-        return batch
+                message = self._read(arrival)
+                if message is not None:
+                    self._counts.received += 1
+                    traceparent.set(arrival[4])
+                    yield message
 
-    def _answer_refused(self) -> None:
-        while self._refused:
-            topic, sample = self._refused.popleft()
-            read = self._read(topic, sample)
-            if read is not None and self._on_reject is not None:
-                self._on_reject(read[0])
-
-    def _read(self, topic: AnyTopic, sample: zenoh.Sample) -> tuple[Message, str | None] | None:
-        try:
-            beside = self._beside(sample)
-            payload = sample.payload.to_bytes()
-            _require_readable_size(payload)
-            self._count(topic, sample, beside)
-            message: Message = self._decoders[topic].decode(payload)
-        except Undecodable as failure:
-            self._complaint(topic, failure.kind, str(failure))
-            return None
-        except (msgspec.DecodeError, UnicodeDecodeError) as failure:
-            self._complaint(topic, type(failure).__name__, str(failure))
-            return None
-        self._counts.received += 1
-        return message, beside.traceparent
-
-    def _beside(self, sample: zenoh.Sample) -> Attachment:
-        data = sample.attachment
-        if data is None:
-            raise Undecodable("attachment", "none was sent, so the schema version is unknown")
-        return attachment.decode(data.to_bytes())
-
-    def _count(self, topic: AnyTopic, sample: zenoh.Sample, beside: Attachment) -> None:
-        key = str(sample.key_expr)
-        missing, due = self._ledger.note(beside.sender, key, beside.sequence)
-        if missing < 0:
-            self._counts.repeated += 1
-        else:
-            self._counts.lost += missing
-        if due and self._grants_credit:
-            self._grant(beside.sender, key, beside.sequence)
-
-    def _complaint(self, topic: AnyTopic, kind: str, detail: str) -> None:
-        self._counts.undecodable += 1
-        self._complain(topic.template, kind, detail)
+    async def batches(self) -> AsyncIterator[list[Any]]:
+        """Decoded messages, as many at a time as wait (at most 256)."""
+        while await self._buffer.filled():
+            self._answer_refused()
+            arrivals = [self._buffer.take() for _ in range(min(len(self._buffer), BATCH))]
+            messages = [self._read(arrival) for arrival in arrivals if arrival is not None]
+            messages = [message for message in messages if message is not None]
+            if messages:
+                self._counts.received += len(messages)
+                yield messages
 
     async def __aenter__(self) -> Self:
         """The subscription stands already; leaving the block ends it."""
@@ -193,7 +125,76 @@ class Subscription:
         """End the subscription."""
         self.close()
 
+    def _declare(self, intake: _Intake) -> None:
+        def arrived(sample: zenoh.Sample) -> None:
+            try:
+                self._arrived(intake, sample)
+            except Exception:  # Zenoh would print and forget it
+                _log.exception("%s: the callback failed", intake.topic.template)
 
-def _require_readable_size(payload: bytes) -> None:
-    if len(payload) > LARGEST_PAYLOAD:
-        raise Undecodable("size", f"{len(payload)} bytes, at most {LARGEST_PAYLOAD} are read")
+        self._declared.append(self._session.declare_subscriber(intake.topic.pattern(), arrived))
+        if self._back_pressure:
+            token = readers_of(intake.topic.template, self._identity.hex(), intake.room)
+            self._declared.append(self._session.liveliness().declare_token(token))
+
+    def _arrived(self, intake: _Intake, sample: zenoh.Sample) -> None:
+        """Number a sample and append it; on Zenoh's threads."""
+        payload: bytes | Undecodable
+        try:
+            version, sender, sequence, trace = codec.beside(sample)
+        except Undecodable as failure:
+            self._refuse(intake, failure)
+            return
+        try:
+            payload = codec.readable(sample.payload, version)
+        except Undecodable as failure:
+            payload = failure
+        with self._mutex:
+            source = intake.sources.get(sender) or self._meet(intake, sender)
+            missing = source.arrive(sequence)
+            if missing > 0:
+                self._counts.lost += missing
+            elif missing < 0:
+                self._counts.repeated += 1
+            self._buffer.put((intake, source, sequence, payload, trace))
+
+    def _meet(self, intake: _Intake, sender: bytes) -> Source:
+        sources = intake.sources
+        if len(sources) == MOST_SOURCES:
+            del sources[next(iter(sources))]
+        elif self._back_pressure:
+            self._buffer.limit += WINDOWS * intake.room
+        source = sources[sender] = Source(intake.topic.template, sender, intake.room)
+        return source
+
+    def _read(self, arrival: _Arrival) -> Any | None:
+        intake, source, sequence, payload, _ = arrival
+        if self._back_pressure and source.take(sequence):
+            self._grant(source, sequence)
+        try:
+            if isinstance(payload, Undecodable):
+                raise payload
+            message = intake.decoder.decode(payload)
+        except Undecodable as failure:
+            self._refuse(intake, failure)
+            return None
+        return message
+
+    def _answer_refused(self) -> None:
+        while (arrival := self._buffer.take_refused()) is not None:
+            if self._on_reject is not None and (message := self._read(arrival)) is not None:
+                self._on_reject(message)
+
+    def _refuse(self, intake: _Intake, failure: Undecodable) -> None:
+        with self._mutex:
+            self._counts.undecodable += 1
+        self._refusals.note(intake.topic.template, failure.kind, str(failure))
+
+    def _grant(self, source: Source, sequence: int) -> None:
+        self._session.put(
+            credit_for(source.template, source.sender),
+            encode_grant(self._identity, sequence),
+            congestion_control=zenoh.CongestionControl.BLOCK,
+            priority=zenoh.Priority.REAL_TIME,
+            express=True,
+        )

@@ -1,0 +1,99 @@
+"""A bounded queue from Zenoh's threads to one reader on the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from emily_contracts import Overflow
+
+BATCH = 256
+"""Items after which the reader lets other tasks run."""
+
+BURST = 32
+"""Items in one waking from which the reader lingers, so that the next waking finds many."""
+
+LINGER_S = 0.001
+
+
+class Buffer[T]:
+    """Puts never block: what does not fit goes by the overflow policy.
+
+    `put` may be called on any thread, one at a time; everything else on the loop's.
+
+    Attributes:
+        limit: Items it holds.
+        dropped: Oldest items that gave way.
+        rejected: Newest items that were refused.
+    """
+
+    def __init__(self, overflow: Overflow, limit: int) -> None:
+        self.limit = limit
+        self.dropped = 0
+        self.rejected = 0
+        self._rejects = overflow is Overflow.REJECT
+        self._waiting: deque[T] = deque()
+        self._refused: deque[T] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._woken = False
+        self._closed = False
+        self._taken = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, item: T) -> None:
+        """Take an item in and wake the reader, once until it has drained."""
+        if self._closed:
+            return
+        if len(self._waiting) < self.limit:
+            self._waiting.append(item)
+        elif self._rejects:
+            self.rejected += 1
+            if len(self._refused) < self.limit:
+                self._refused.append(item)
+        else:
+            self.dropped += 1
+            self._waiting.append(item)
+            self._waiting.popleft()
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    def take(self) -> T | None:
+        """The oldest item; none when there is none."""
+        try:
+            item = self._waiting.popleft()
+        except IndexError:  # another thread dropped it between the reader's look and its grip
+            return None
+        self._taken += 1
+        return item
+
+    def take_refused(self) -> T | None:
+        """The oldest refused item."""
+        return self._refused.popleft() if self._refused else None
+
+    async def filled(self) -> bool:
+        """Wait until there is something to take; false when it is closed and drained."""
+        if self._has_any():
+            await asyncio.sleep(0)
+        elif self._taken >= BURST:
+            await asyncio.sleep(LINGER_S)
+        self._taken = 0
+        while not self._has_any():
+            if self._closed:
+                return False
+            self._wake.clear()
+            self._woken = False
+            if not self._has_any():
+                await self._wake.wait()
+        return True
+
+    def close(self) -> None:
+        """Take nothing more in; the reader stops after what waits."""
+        self._closed = True
+        self._wake.set()
+
+    def _has_any(self) -> bool:
+        return bool(self._waiting or self._refused)
