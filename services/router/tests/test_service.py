@@ -163,6 +163,7 @@ async def test_a_kill_loses_nothing_accepted_and_answers_nothing_twice(endpoint:
         await seen.root.publish(INBOUND_STIMULUS, done[0])
         await seen.until_answered(151)
         assert seen.answers[-1] == decision_of(done[0])
+        assert await anyio.to_thread.run_sync(fresh.stop) == 0
 
 
 @on_loop
