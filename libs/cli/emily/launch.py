@@ -14,11 +14,19 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 
-import msgspec
-
 from emily.errors import NotUp, StartFailed
 from emily.supervisor import SETTINGS_EXIT_CODE, SystemStatus, status_file
-from emily.system import Layout, Part, Preparation, alive, parts, port_is_free, preparations
+from emily.system import (
+    Layout,
+    Part,
+    Preparation,
+    alive,
+    from_json,
+    parts,
+    port_is_free,
+    preparations,
+    to_json,
+)
 
 PREPARE_TIMEOUT_S = 120.0
 READY_TIMEOUT_S = 30.0
@@ -66,7 +74,7 @@ def up(layout: Layout, progress: Progress) -> SystemStatus:
     for part in parts(layout):
         layout.announcement(part).unlink(missing_ok=True)
     layout_file = run_dir / "layout.json"
-    layout_file.write_bytes(msgspec.json.encode(layout))
+    layout_file.write_bytes(to_json(layout))
     layout.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with layout.log.open("ab") as log:
         supervisor = subprocess.Popen(  # noqa: S603
@@ -109,7 +117,7 @@ def down(layout: Layout) -> bool:
 def running(layout: Layout) -> SystemStatus | None:
     """The system that runs in the layout's state folder; none when it is down."""
     try:
-        status = msgspec.json.decode(status_file(layout).read_bytes(), type=SystemStatus)
+        status = from_json(status_file(layout).read_bytes(), SystemStatus)
     except FileNotFoundError:
         return None
     return status if alive(status.pid) else None

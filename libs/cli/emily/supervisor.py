@@ -18,7 +18,7 @@ from typing import IO
 
 import msgspec
 
-from emily.system import Layout, Part, parts
+from emily.system import Layout, Part, from_json, parts, to_json
 
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 10.0
@@ -175,7 +175,7 @@ def _write_status(layout: Layout, children: list[_Child], started_at: float) -> 
     )
     path = status_file(layout)
     temporary = path.with_suffix(".new")
-    temporary.write_bytes(msgspec.json.encode(status))
+    temporary.write_bytes(to_json(status))
     temporary.replace(path)
 
 
@@ -194,4 +194,4 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(supervise(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Layout)))
+    sys.exit(supervise(from_json(Path(sys.argv[1]).read_bytes(), Layout)))

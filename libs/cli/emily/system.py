@@ -108,6 +108,16 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True):
         return (sys.executable, "-m", self.module, *self.arguments)
 
 
+def to_json(value: msgspec.Struct) -> bytes:
+    """A Struct as JSON; paths as text."""
+    return msgspec.json.encode(value, enc_hook=str)
+
+
+def from_json[S: msgspec.Struct](data: bytes, type: type[S]) -> S:
+    """The Struct that `to_json` wrote."""
+    return msgspec.json.decode(data, type=type, dec_hook=lambda kind, value: kind(value))
+
+
 def preparations(layout: Layout) -> tuple[tuple[Preparation, ...], ...]:
     """Stages, one after the other; what stands in one stage may run at the same time."""
     data = layout.models / f"vision-train-{layout.seed}.npz"
