@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import ClassVar
 
 import msgspec
-from emily_contracts import Broadcast, Decision, Outcome, Provenance
-from emily_contracts.topic import AnyTopic
-from emily_contracts.topics import BROADCAST, DECISION
-from emily_runtime import Emission, Mind, Refused
+from emily_contracts import Broadcast, Decision, Hypotheses, HypothesesRequest, Outcome, Provenance
+from emily_contracts.topic import AnyQuery, AnyTopic
+from emily_contracts.topics import BROADCAST, DECISION, HYPOTHESISE
+from emily_runtime import Emission, Gauges, Mind, Refused
 from msgspec.structs import replace
 
 from emily_inference import interoception
 from emily_inference.interoception import Feeling
 from emily_inference.settings import InferenceSettings
 from emily_inference.thought import Thought, decision
+from emily_inference.vision.hypothesising import sampled
 from emily_inference.vision.knowledge import Knowledge, innate
 from emily_inference.vision.model import load
 from emily_inference.vision.sight import Gaze, Sight
@@ -49,6 +51,11 @@ class Inference(Mind[InferenceSettings, InferenceState]):
     state_type = InferenceState
     state_version = 1
     hears: ClassVar[tuple[AnyTopic, ...]] = (BROADCAST,)
+    gauges: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "emily_inference_episodes_learned": ("sense", "Episodes whose outcome taught something"),
+        "emily_inference_hypotheses_weighed": ("sense", "Structures under which the world is seen"),
+        "emily_inference_subjects": ("sense", "Subjects that are remembered"),
+    }
 
     def __init__(self, settings: InferenceSettings) -> None:
         super().__init__(settings)
@@ -84,6 +91,21 @@ class Inference(Mind[InferenceSettings, InferenceState]):
             del answers[min(answers)]
         return replace(state, answered=answers), (Emission(DECISION, answer),)
 
+    def answers(self) -> Mapping[AnyQuery, Callable[[InferenceState, HypothesesRequest], Hypotheses]]:
+        """A sample of hypotheses about the world that is seen."""
+        return {HYPOTHESISE: _hypothesise}
+
+    def observe(self, state: InferenceState) -> Gauges:
+        """What was learned, and how many are remembered."""
+        return {
+            "emily_inference_episodes_learned": {"vision": float(state.vision.episodes)},
+            "emily_inference_hypotheses_weighed": {"vision": float(len(state.vision.hypotheses))},
+            "emily_inference_subjects": {
+                "vision": float(len(state.gazes)),
+                "interoception": float(len(state.feelings)),
+            },
+        }
+
     def _thought(self, state: InferenceState, event: Broadcast) -> tuple[InferenceState, Thought]:
         if event.modality == "interoception":
             felt = state.feelings.get(event.subject)
@@ -110,3 +132,9 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         if len(renewed) > self.settings.subjects:
             del renewed[min(renewed, key=lambda old: renewed[old].touched)]
         return renewed
+
+
+def _hypothesise(state: InferenceState, request: HypothesesRequest) -> Hypotheses:
+    if request.modality != "vision":
+        raise Refused(f"modality: {request.modality!r} has no hypotheses; ask about vision")
+    return sampled(state.vision.evidence, request)

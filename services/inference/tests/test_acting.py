@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from emily_cognition.active_inference import information_gain
 from emily_contracts import Modulation
 from emily_inference.vision.acting import Preferences, Weighed, chosen, weigh
 from emily_inference.vision.beliefs import Reading, likelihood, posterior, predicted
-from emily_inference.vision.grey import DIGITS, PLACES
+from emily_inference.vision.grey import DIGITS, LEVELS, PLACES
 from emily_inference.vision.hypotheses import UNCHANGED
 from emily_inference.vision.model import VisionModel
 
@@ -33,6 +34,16 @@ def test_information_gain_is_the_expected_fall_of_entropy_about_the_digit(model:
     after = -np.sum(both * np.log(both / both.sum(axis=0)))
     gain = weighed(model).information_gain[DIGITS + 20]
     assert gain == pytest.approx(before - after)
+
+
+def test_information_gain_is_that_of_the_general_model_about_the_digit_factor(model: VisionModel) -> None:
+    compiled = likelihood(model.counts, model.prior, (UNCHANGED,), np.ones(1))
+    joint = posterior(compiled, (Reading(5, 3, 1.0),))
+    looks = np.moveaxis(compiled.table, 0, 2).reshape(PLACES, LEVELS, -1)
+    digits = np.repeat(np.eye(DIGITS), joint.shape[1], axis=1)
+    policies = weighed(model, Reading(5, 3, 1.0))
+    expected = information_gain(joint.reshape(-1), looks, digits)[policies.places]
+    np.testing.assert_allclose(policies.information_gain[DIGITS:], expected, atol=1e-12)
 
 
 def test_both_splits_of_expected_free_energy_give_the_same_total(model: VisionModel) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emily_contracts import Broadcast, Decision, Status
+from emily_contracts import Broadcast, Decision, HypothesesRequest, Status
+from emily_contracts.topics import HYPOTHESISE
 from emily_inference.service import Inference, InferenceState
 from emily_inference.settings import InferenceSettings
 from emily_inference.vision.model import VisionModel
@@ -216,3 +217,42 @@ def test_memory_is_bounded_and_the_least_recent_is_forgotten(model_file: Path, s
         state, _ = decide(mind, state, show(("fovea", 27, (12.0,)), subject=subject))
     assert set(state.gazes) == {"ann", "cid", "dan"}
     assert len(state.answered) == 4
+
+
+def test_hypotheses_are_sampled_from_the_state_without_changing_it(inference: Inference) -> None:
+    hypothesise = inference.answers()[HYPOTHESISE]
+    state = inference.initial()
+    sample = hypothesise(state, HypothesesRequest(count=200, seed=3))
+    assert sample == hypothesise(state, HypothesesRequest(count=200, seed=3))
+    assert sum(found.drawn for found in sample.hypotheses) == 200
+    assert sample.unique == len(sample.hypotheses)
+    assert sample.hypotheses[0].description == "shift (+0, +0), noise 0"
+    assert sample.total_variation == pytest.approx(0.0, abs=1e-12)
+    assert abs(sample.unique - sample.expected_unique) < 5
+
+
+def test_a_hotter_sample_is_more_diverse_and_says_how_far_it_is_from_the_target(
+    inference: Inference,
+) -> None:
+    hypothesise = inference.answers()[HYPOTHESISE]
+    cold, hot = (
+        hypothesise(inference.initial(), HypothesesRequest(count=500, temperature=temperature))
+        for temperature in (0.5, 4.0)
+    )
+    assert hot.unique > cold.unique
+    assert hot.total_variation > 0.1
+
+
+def test_hypotheses_about_another_sense_are_refused(inference: Inference) -> None:
+    with pytest.raises(Refused, match="modality: 'touch'"):
+        inference.answers()[HYPOTHESISE](inference.initial(), HypothesesRequest(modality="touch"))
+
+
+def test_gauges_tell_what_was_learned_and_who_is_remembered(
+    inference: Inference, show: Show, tell: Show
+) -> None:
+    state, _ = decide(inference, inference.initial(), show(("fovea", 27, (12.0,))))
+    assert inference.observe(state)["emily_inference_subjects"]["vision"] == 1
+    state, _ = inference.step(state, tell("4"))
+    assert inference.observe(state)["emily_inference_episodes_learned"] == {"vision": 1.0}
+    assert set(inference.observe(state)) == set(inference.gauges)

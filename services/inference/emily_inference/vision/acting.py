@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
+from emily_cognition.active_inference.numerics import entropy, softmax
 from emily_contracts import ExpectedFreeEnergy, Modulation
 from numpy.typing import NDArray
 
 from emily_inference.vision.grey import DIGITS, PLACES
-
-_TINY = np.finfo(np.float64).tiny
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +68,8 @@ def weigh(
 ) -> Weighed:
     """The policies that are open now.
 
-    A look is worth what it tells about the digit (mutual information of digit and level) and what the
-    report after it is expected to earn, both discounted by the modulation's horizon, less its cost. The
+    A look is worth what it tells about the digit (mutual information of digit and level) and by how much
+    it improves the report after it, both discounted by the modulation's horizon, less its cost. The
     report ends the episode, so what its outcome tells comes too late to be worth anything.
 
     Args:
@@ -88,30 +87,23 @@ def weigh(
     look = preferences.look * (1 - modulation.caution)
     stake = preferences.correct - wrong
     confidence_after = joint.max(axis=0).sum(axis=1)
-    level_entropy = _entropy(joint.sum(axis=0), axis=1)
-    surprise_of_both = _entropy(joint, axis=(0, 2))
-    gain = np.maximum(0.0, _entropy(digit, axis=0) + level_entropy - surprise_of_both)
+    level_entropy = entropy(joint.sum(axis=0))
+    gain = np.maximum(0.0, entropy(digit) + level_entropy - entropy(joint).sum(axis=0))
     later = modulation.horizon
-    utility = np.concatenate([wrong + stake * digit, later * (wrong + stake * confidence_after) + look])
+    now = wrong + stake * digit
+    after = now.max() + later * stake * (confidence_after - digit.max()) + look
+    utility = np.concatenate([now, after])
     information_gain = np.concatenate([np.zeros(DIGITS), later * gain])
     value = preferences.precision * modulation.precision * (utility + information_gain)
-    probabilities = np.exp(value - value.max())
     return Weighed(
         places=places,
         utility=utility,
         information_gain=information_gain,
         entropy=np.concatenate([np.zeros(DIGITS), level_entropy]),
-        probabilities=probabilities / probabilities.sum(),
+        probabilities=softmax(value),
     )
 
 
 def chosen(weighed: Weighed, draw: float) -> int:
     """The index of the policy at `draw`, in [0, 1), of the cumulated probabilities."""
     return int(np.searchsorted(np.cumsum(weighed.probabilities[:-1]), draw, side="right"))
-
-
-def _entropy(probabilities: NDArray[np.float64], axis: int | tuple[int, ...]) -> NDArray[np.float64]:
-    entropy: NDArray[np.float64] = -np.sum(
-        probabilities * np.log(np.maximum(probabilities, _TINY)), axis=axis
-    )
-    return entropy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
+from emily_cognition.active_inference.numerics import softmax
 from numpy.typing import NDArray
 
 from emily_inference.vision.grey import DIGITS, LEVELS, PLACES
@@ -73,9 +74,7 @@ def posterior(model: Likelihood, seen: tuple[Reading, ...]) -> NDArray[np.float6
     gains = np.array([reading.gain for reading in seen])
     evidence = np.log(model.table[:, places, levels])
     log_joint = model.log_prior + np.einsum("n,dnk->dk", gains, evidence)
-    joint = np.exp(log_joint - log_joint.max())
-    normalised: NDArray[np.float64] = joint / joint.sum()
-    return normalised
+    return softmax(log_joint.reshape(-1)).reshape(log_joint.shape)
 
 
 def predicted(model: Likelihood, joint: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
+from emily_cognition.active_inference.numerics import softmax
 from numpy.typing import NDArray
 
+from emily_inference.vision import hypothesising
 from emily_inference.vision.beliefs import Likelihood, Reading, posterior
-from emily_inference.vision.hypotheses import STRUCTURES, UNCHANGED, log_prior
+from emily_inference.vision.hypotheses import STRUCTURES, UNCHANGED
 from emily_inference.vision.learning import Rates, learned_counts, structure_evidence
 from emily_inference.vision.model import VisionModel
-
-_LOG_PRIOR = log_prior()
-MOST_HYPOTHESES = 4
-_NEGLIGIBLE = 1e-3
-_TEMPERATURE = 4.0
-_DRAWS = 32
 
 
 class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,10 +31,8 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
 
     def weights(self) -> NDArray[np.float64]:
         """(K,) posterior probabilities of the hypotheses among themselves."""
-        score = (_LOG_PRIOR + self.evidence)[list(self.hypotheses)]
-        weight = np.exp(score - score.max())
-        normalised: NDArray[np.float64] = weight / weight.sum()
-        return normalised
+        score = hypothesising.log_posterior(self.evidence)[list(self.hypotheses)]
+        return softmax(score)
 
 
 def innate(model: VisionModel) -> Knowledge:
@@ -71,13 +65,5 @@ def learn(
     if hypothesise:
         evidence = rates.memory * evidence + structure_evidence(knowledge.counts, model.prior, seen, digit)
         evidence -= evidence.max()
-        hypotheses = _sampled(evidence, np.random.default_rng([seed, knowledge.episodes]))
+        hypotheses = hypothesising.weighed(evidence, np.random.default_rng([seed, knowledge.episodes]))
     return Knowledge(counts=counts, evidence=evidence, episodes=knowledge.episodes + 1, hypotheses=hypotheses)
-
-
-def _sampled(evidence: NDArray[np.float64], rng: np.random.Generator) -> tuple[int, ...]:
-    score = _LOG_PRIOR + evidence
-    target = np.exp((score - score.max()) / _TEMPERATURE)
-    drawn = np.unique(rng.choice(len(STRUCTURES), size=_DRAWS, p=target / target.sum()))
-    best = drawn[np.argsort(-score[drawn], kind="stable")][:MOST_HYPOTHESES]
-    return tuple(int(i) for i in best[score[best] > score[best[0]] + np.log(_NEGLIGIBLE)])
