@@ -115,11 +115,6 @@ class FourierEncoder:
             phases=rng.uniform(0.0, 2.0 * np.pi, size=dimension),
         )
 
-    @property
-    def dimension(self) -> int:
-        """D."""
-        return len(self.phases)
-
     def encode(self, readings: Real) -> Real:
         """`(..., inputs)` -> `(..., D)` in [-1, 1].
 
