@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
+from emily_cognition.active_inference import Agent, GenerativeModel, Policies
+from emily_cognition.active_inference.numerics import softmax
 from emily_contracts import Act, Broadcast, ExpectedFreeEnergy, Status
 from emily_runtime import Refused
 from numpy.typing import NDArray
@@ -54,12 +58,20 @@ _B = {
     ),
 }
 """P(next condition | condition) under each act: (conditions, conditions)."""
-_C = np.array([0.0, -0.2, -1.0, -3.0])
-"""Preference for each level in nats."""
+_C = np.array([0.0, -0.05, -0.25, -0.75])
+"""Preference for each level of each channel, in nats."""
 _D = np.array([0.7, 0.2, 0.08, 0.02])
-_COST = {"observe": 0.0, "throttle": 0.15, "alert": 0.5}
-"""What an act costs, in nats: readings that are missed, a person who is disturbed."""
+_COST = np.array([0.0, 0.15, 0.5])
+"""What each act costs, in nats: readings that are missed, a person who is disturbed."""
 _PRECISION = 32.0
+
+_MODEL = GenerativeModel.create(
+    A=[_A] * len(CHANNELS),
+    B=[np.stack([_B[act] for act in ACTS], axis=-1)],
+    C=[_C] * len(CHANNELS),
+    D=[_D],
+    E=softmax(-_PRECISION * _COST),
+)
 
 
 class Feeling(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,24 +92,15 @@ def think(feeling: Feeling | None, broadcast: Broadcast, *, seed: int, event: in
     Raises:
         Refused: A conscious signal is of an unknown channel or not one value.
     """
-    condition = _condition(_D if feeling is None else np.array(feeling.expected), broadcast)
-    futures = np.stack([_B[act] @ condition for act in ACTS])
-    levels = futures @ _A.T
-    costs = np.array([_COST[act] for act in ACTS])
-    utility = (1 + broadcast.modulation.caution) * (levels @ _C) - costs
-    entropy = -(levels * np.log(levels)).sum(axis=1)
-    ambiguity = futures @ -(_A * np.log(_A)).sum(axis=0)
-    value = _PRECISION * broadcast.modulation.precision * (utility + entropy - ambiguity)
-    policy = np.exp(value - value.max())
-    chosen = int(np.searchsorted(np.cumsum(policy / policy.sum())[:-1], draw(seed, broadcast.stimulus_id)))
+    caution = 1 + broadcast.modulation.caution
+    model = replace(_MODEL, C=tuple(caution * preference for preference in _MODEL.C))
+    gamma = _PRECISION * broadcast.modulation.precision
+    agent = Agent(model=model, policies=Policies.enumerated(model), gamma=gamma)
+    prior = model.D if feeling is None else (np.array(feeling.expected),)
+    (condition,) = agent.infer_states(_levels(broadcast), prior)
+    policies, _ = agent.infer_policies((condition,))
+    chosen = int(np.searchsorted(np.cumsum(policies)[:-1], draw(seed, broadcast.stimulus_id), side="right"))
     act = ACTS[chosen]
-    energy = ExpectedFreeEnergy(
-        total=-float(utility[chosen] + entropy[chosen] - ambiguity[chosen]),
-        risk=-float(utility[chosen] + entropy[chosen]),
-        ambiguity=float(ambiguity[chosen]),
-        utility=float(utility[chosen]),
-        state_information_gain=float(entropy[chosen] - ambiguity[chosen]),
-    )
     conscious = bool(broadcast.contents)
     if not conscious:
         act = broadcast.reflex or "observe"
@@ -109,21 +112,37 @@ def think(feeling: Feeling | None, broadcast: Broadcast, *, seed: int, event: in
         confidence=float(condition[likeliest]),
         posterior={"condition": tuple(condition.tolist())},
         factors={"condition": CONDITIONS},
-        expected_free_energy=energy if conscious else None,
+        expected_free_energy=_energy(agent, condition, chosen) if conscious else None,
         policies_weighed=len(ACTS) if conscious else 0,
     )
-    after = _B[act if act in _B else "observe"] @ condition
+    done = (ACTS.index(act) if act in ACTS else 0,)
+    (after,) = agent.update_empirical_prior(done, (condition,))
     return Feeling(expected=tuple(after.tolist()), touched=event), thought
 
 
-def _condition(expected: Array, broadcast: Broadcast) -> Array:
-    """(4,) posterior of the conditions; channels that didn't become conscious say nothing."""
-    joint = expected
+def _levels(broadcast: Broadcast) -> list[int | None]:
+    """The level of each channel; none of one that didn't become conscious, which says nothing.
+
+    Raises:
+        Refused: A signal is of an unknown channel or not one value.
+    """
+    levels: dict[str, int] = {}
     for content in broadcast.contents:
         if content.channel not in CHANNELS:
             raise Refused(f"contents.channel: {content.channel!r} is not felt; send {', '.join(CHANNELS)}")
         if len(content.values) != 1:
             raise Refused(f"contents.{content.channel}.values: {len(content.values)} values; send one share")
-        joint = joint * _A[np.searchsorted(_EDGES, content.values[0], side="right")]
-    posterior: Array = joint / joint.sum()
-    return posterior
+        levels[content.channel] = int(np.searchsorted(_EDGES, content.values[0], side="right"))
+    return [levels.get(channel) for channel in CHANNELS]
+
+
+def _energy(agent: Agent, condition: Array, policy: int) -> ExpectedFreeEnergy:
+    report = agent.report((condition,))
+    risk, ambiguity = float(report.risk[policy].sum()), float(report.ambiguity[policy].sum())
+    return ExpectedFreeEnergy(
+        total=risk + ambiguity,
+        risk=risk,
+        ambiguity=ambiguity,
+        utility=float(report.utility[policy].sum()),
+        state_information_gain=float(report.state_info_gain[policy].sum()),
+    )

@@ -46,7 +46,10 @@ def test_the_total_is_risk_and_ambiguity_and_equally_utility_and_information(sho
     energy = feel(show, load=0.8).expected_free_energy
     assert energy is not None
     assert energy.total == pytest.approx(energy.risk + energy.ambiguity)
-    assert energy.total == pytest.approx(-(energy.utility + energy.state_information_gain))
+    normalisation = energy.total + energy.utility + energy.state_information_gain
+    other = feel(show, load=0.2, disk=0.95).expected_free_energy
+    assert other is not None
+    assert other.total + other.utility + other.state_information_gain == pytest.approx(normalisation)
 
 
 def test_one_bad_reading_convinces_less_than_several(show: Show) -> None:
