@@ -51,7 +51,7 @@ def decode_state[S: msgspec.Struct](data: bytes, type: type[S], *, name: str, ve
     end = start + int.from_bytes(data[len(_MAGIC) : start])
     try:
         header = msgspec.msgpack.decode(data[start:end], type=_Header)
-    except msgspec.DecodeError as failure:
+    except (msgspec.DecodeError, ValueError) as failure:
         raise CheckpointError(f"its header can't be read: {failure}") from None
     body = data[end:]
     if (header.name, header.version) != (name, version):

@@ -124,7 +124,7 @@ def _in_environment(service: str, environ: Mapping[str, str]) -> dict[str, tuple
     for name, text in sorted(environ.items()):
         if name.startswith(start):
             setting = name.removeprefix(start)
-            found[setting.lower() if setting == setting.upper() else setting] = (name, text)
+            found[setting.lower() if setting.isupper() else name] = (name, text)
     return found
 
 
@@ -156,11 +156,13 @@ def _remedy(field: msgspec.structs.FieldInfo) -> str:
 
     setting = described(field)
     otherwise = "" if field.required else f", or leave it out for {setting.default}"
-    return f"give {setting.type} ({setting.meaning}){otherwise}"
+    meaning = f" ({setting.meaning})" if setting.meaning else ""
+    return f"give {setting.type}{meaning}{otherwise}"
 
 
 def _closest(name: str, known: Iterable[str], service: str) -> str:
-    matches = difflib.get_close_matches(name.lower(), known, n=1)
+    meant = name.lower().removeprefix(variable(service).lower())
+    matches = difflib.get_close_matches(meant, known, n=1)
     if matches:
         return f"; did you mean {variable(service, matches[0])}?"
     return f"; there are {', '.join(sorted(known))}"

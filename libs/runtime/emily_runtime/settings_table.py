@@ -100,7 +100,7 @@ def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
 
 def _length(kind: inspect.StrType) -> str:
     parts = [
-        " that is not empty" if kind.min_length else "",
+        f" of at least {kind.min_length} characters" if kind.min_length else "",
         f" of at most {kind.max_length} characters" if kind.max_length else "",
         f" that matches {kind.pattern}" if kind.pattern else "",
     ]

