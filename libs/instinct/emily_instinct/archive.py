@@ -43,10 +43,10 @@ def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            header: dict[str, Any] = json.loads(archive.read(HEADER))
+            header = dict(json.loads(archive.read(HEADER)))
             names = [name for name in archive.namelist() if name != HEADER]
             arrays = {name.removesuffix(_SUFFIX): _array(archive.read(name)) for name in names}
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as failure:
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as failure:
         raise InstinctError(f"model file: can't be read ({failure}); train it again") from None
     return header, arrays
 

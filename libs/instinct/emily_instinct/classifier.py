@@ -26,10 +26,19 @@ class Classifier[Encoder: (FourierEncoder, RecordEncoder)]:
     Attributes:
         encoder: Makes a hypervector of readings.
         memory: The packed prototype of each label.
+
+    Raises:
+        InstinctError: They differ in dimension.
     """
 
     encoder: Encoder
     memory: ItemMemory
+
+    def __post_init__(self) -> None:
+        if self.encoder.dimension != self.memory.dimension:
+            raise InstinctError(
+                f"memory: dimension {self.memory.dimension}, but the encoder's is {self.encoder.dimension}"
+            )
 
     def classify(self, readings: NDArray[np.float64]) -> Match:
         """What `(inputs,)` readings are recognised as."""

@@ -31,7 +31,7 @@ class RecordEncoder:
         low, high: Range of readings; those outside count as the end levels.
 
     Raises:
-        InstinctError: high is not above low.
+        InstinctError: high is not above low, or the shapes do not fit the dimension.
     """
 
     keys: Packed
@@ -43,6 +43,9 @@ class RecordEncoder:
     def __post_init__(self) -> None:
         if not self.high > self.low:
             raise InstinctError(f"high: {self.high} is not above low {self.low}")
+        widths = (self.keys.shape[-1], self.scale.shape[-1])
+        if widths != (hypervector.words(self.dimension),) * 2:
+            raise InstinctError(f"keys, scale: {widths} words, but dimension {self.dimension} needs others")
 
     @classmethod
     def create(
@@ -58,8 +61,9 @@ class RecordEncoder:
         """`(..., fields)` -> `(..., D)` sums of the whole record.
 
         Raises:
-            InstinctError: A reading is not finite.
+            InstinctError: A reading is missing or not finite.
         """
+        _require_fields(readings, len(self.keys))
         levels = self._quantise(readings)
         total = np.zeros((*levels.shape[:-1], self.dimension), dtype=np.int32)
         for field, bound in enumerate(self._bound):
@@ -94,10 +98,17 @@ class FourierEncoder:
     Attributes:
         weights: `(inputs, D)`.
         phases: `(D,)` in [0, 2 pi).
+
+    Raises:
+        InstinctError: The shapes do not fit each other.
     """
 
     weights: Real
     phases: Real
+
+    def __post_init__(self) -> None:
+        if self.weights.ndim != 2 or self.phases.shape != self.weights.shape[1:]:
+            raise InstinctError(f"phases: {self.phases.shape} do not fit weights {self.weights.shape}")
 
     @classmethod
     def create(
@@ -115,12 +126,18 @@ class FourierEncoder:
             phases=rng.uniform(0.0, 2.0 * np.pi, size=dimension),
         )
 
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return len(self.phases)
+
     def encode(self, readings: Real) -> Real:
         """`(..., inputs)` -> `(..., D)` in [-1, 1].
 
         Raises:
-            InstinctError: A reading is not finite.
+            InstinctError: A reading is missing or not finite.
         """
+        _require_fields(readings, len(self.weights))
         _require_finite(readings)
         return np.cos(readings @ self.weights + self.phases)
 
@@ -159,6 +176,11 @@ class NgramEncoder:
         if not len(octets):
             raise InstinctError("text: an empty text has no n-gram")
         return bipolar.ngrams(self.symbols[octets], min(self.n, len(octets)))
+
+
+def _require_fields(readings: Real, count: int) -> None:
+    if readings.shape[-1] != count:
+        raise InstinctError(f"readings: {readings.shape[-1]} given, the encoder has {count} fields")
 
 
 def _require_finite(readings: Real) -> None:

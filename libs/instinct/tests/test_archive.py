@@ -49,6 +49,15 @@ def test_changed_file_is_refused() -> None:
         archive.unpack(bytes(data))
 
 
+@pytest.mark.parametrize("header", ["3", "not JSON"])
+def test_file_without_a_header_of_fields_is_refused(header: str) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(archive.HEADER, header)
+    with pytest.raises(InstinctError, match="train it again"):
+        archive.unpack(buffer.getvalue())
+
+
 def test_pickled_object_is_refused() -> None:
     buffer = io.BytesIO()
     np.savez(buffer, evil=np.array([{"a": 1}], dtype=object))

@@ -6,6 +6,7 @@ from emily_instinct import archive, hypervector
 from emily_instinct.classifier import Classifier, train
 from emily_instinct.encoders import FourierEncoder, RecordEncoder
 from emily_instinct.errors import InstinctError
+from emily_instinct.item_memory import ItemMemory
 from numpy.typing import NDArray
 
 LABELS = ("low", "high", "odd")
@@ -70,6 +71,14 @@ def test_same_seed_gives_the_same_file() -> None:
 def test_file_of_another_encoder_is_refused(record: Classifier[RecordEncoder]) -> None:
     with pytest.raises(InstinctError, match=r"\(1, 'RecordEncoder'\), not \(1, 'FourierEncoder'\)"):
         Classifier.from_bytes(record.to_bytes(), FourierEncoder)
+
+
+def test_memory_of_another_dimension_is_refused(
+    fourier: Classifier[FourierEncoder], rng: np.random.Generator
+) -> None:
+    other = ItemMemory(labels=("a",), items=hypervector.random(1, 64, rng), dimension=64)
+    with pytest.raises(InstinctError, match="dimension 64, but the encoder's is 1000"):
+        Classifier(encoder=fourier.encoder, memory=other)
 
 
 @pytest.mark.parametrize("missing", ["items", "encoder.weights"])

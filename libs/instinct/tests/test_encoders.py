@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,9 +74,20 @@ def test_readings_must_be_finite(reading: float, record: RecordEncoder, rng: np.
             encode(np.full(8, reading))
 
 
+def test_missing_reading_is_refused(record: RecordEncoder, rng: np.random.Generator) -> None:
+    fourier = FourierEncoder.create(inputs=8, dimension=64, bandwidth=1.0, rng=rng)
+    for encode in (record.encode, fourier.encode):
+        with pytest.raises(InstinctError, match="readings: 7 given, the encoder has 8 fields"):
+            encode(np.zeros(7))
+
+
 def test_encoder_that_makes_no_sense_is_refused(rng: np.random.Generator) -> None:
     with pytest.raises(InstinctError, match="high: 1 is not above low 1"):
         RecordEncoder.create(fields=1, levels=2, low=1, high=1, dimension=8, rng=rng)
+    with pytest.raises(InstinctError, match="keys, scale"):
+        replace(RECORD, dimension=65)
+    with pytest.raises(InstinctError, match="phases"):
+        FourierEncoder(weights=np.zeros((2, 3)), phases=np.zeros(4))
     with pytest.raises(InstinctError, match="bandwidth"):
         FourierEncoder.create(inputs=1, dimension=8, bandwidth=0, rng=rng)
     with pytest.raises(InstinctError, match="n: 0"):
