@@ -1,0 +1,116 @@
+"""A multilayer perceptron in NumPy: forward, backward, and Adam over one flat vector of parameters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from emily_cognition.gflownet.environment import Real
+
+
+@dataclass(frozen=True)
+class Network:
+    """The shape of a perceptron with rectified hidden layers.
+
+    Attributes:
+        sizes: Of its layers, inputs first.
+    """
+
+    sizes: tuple[int, ...]
+
+    @property
+    def parameters(self) -> int:
+        """How many parameters there are: weights (n, m) and biases (m,) of each layer, in order."""
+        return sum((n + 1) * m for n, m in zip(self.sizes, self.sizes[1:], strict=False))
+
+    def initial(self, rng: np.random.Generator) -> Real:
+        """Parameters drawn uniformly from +-1/sqrt(inputs) of each layer."""
+        parameters = np.empty(self.parameters)
+        for weights, bias in self.layers(parameters):
+            bound = 1.0 / math.sqrt(len(weights))
+            weights[:] = rng.uniform(-bound, bound, weights.shape)
+            bias[:] = rng.uniform(-bound, bound, bias.shape)
+        return parameters
+
+    def layers(self, parameters: Real) -> list[tuple[Real, Real]]:
+        """Weights and bias of each layer, as views of the flat vector."""
+        layers, start = [], 0
+        for n, m in zip(self.sizes, self.sizes[1:], strict=False):
+            middle, end = start + n * m, start + (n + 1) * m
+            layers.append((parameters[start:middle].reshape(n, m), parameters[middle:end]))
+            start = end
+        return layers
+
+    def forward(self, parameters: Real, inputs: Real) -> list[Real]:
+        """The inputs and the output of each layer, the last one linear."""
+        values = [inputs]
+        layers = self.layers(parameters)
+        for i, (weights, bias) in enumerate(layers):
+            output = values[-1] @ weights
+            output += bias
+            if i < len(layers) - 1:
+                np.maximum(output, 0.0, out=output)
+            values.append(output)
+        return values
+
+    def backward(self, parameters: Real, values: list[Real], slope: Real) -> Real:
+        """The gradient of the parameters from that of the output (chain rule).
+
+        Args:
+            parameters: Of the forward pass.
+            values: What `forward` returned.
+            slope: Gradient of the loss by the last output.
+        """
+        gradient = np.empty(self.parameters)
+        layers, slopes = self.layers(parameters), self.layers(gradient)
+        for i in range(len(layers) - 1, -1, -1):
+            np.matmul(values[i].T, slope, out=slopes[i][0])
+            slope.sum(axis=0, out=slopes[i][1])
+            if i > 0:
+                slope = slope @ layers[i][0].T
+                slope *= values[i] > 0.0
+        return gradient
+
+
+@dataclass(eq=False)
+class Adam:
+    """Adaptive moments of a vector (Kingma & Ba 2015), moved in place.
+
+    Attributes:
+        first, second: Moving averages of the gradient and of its square.
+        steps: Taken so far.
+    """
+
+    first: Real
+    second: Real
+    steps: int = 0
+
+    @classmethod
+    def of(cls, size: int) -> Adam:
+        """At rest."""
+        return cls(np.zeros(size), np.zeros(size))
+
+    def copy(self) -> Adam:
+        """One that moves by itself."""
+        return Adam(self.first.copy(), self.second.copy(), self.steps)
+
+    def move(self, values: Real, gradient: Real, rate: float) -> None:
+        """One step of the values against the gradient."""
+        self.steps += 1
+        self.first *= _BETA1
+        self.first += (1.0 - _BETA1) * gradient
+        self.second *= _BETA2
+        np.square(gradient, out=gradient)
+        gradient *= 1.0 - _BETA2
+        self.second += gradient
+        scale = math.sqrt(1.0 - _BETA2**self.steps)
+        np.sqrt(self.second, out=gradient)
+        gradient += _EPSILON * scale
+        np.divide(self.first, gradient, out=gradient)
+        gradient *= rate * scale / (1.0 - _BETA1**self.steps)
+        values -= gradient
+
+
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
