@@ -1,20 +1,27 @@
-"""Active inference over discrete states: beliefs, policies, expected free energy, learning."""
+"""Active inference over discrete states: exact, reproducible, in NumPy alone.
 
-from emily_cognition.active_inference.agent import Agent
+Names, shapes and conventions are those of pymdp 1.x, without the batch axis: `neg_efe` is -G, higher is
+better.
+"""
+
+from emily_cognition.active_inference.agent import Agent, AgentState, Step
 from emily_cognition.active_inference.errors import ModelError
-from emily_cognition.active_inference.expected_free_energy import (
-    PolicyReport,
-    Terms,
-    decompose,
-    negative_expected_free_energy,
-    policy_posterior,
-)
-from emily_cognition.active_inference.inductive import Reachability, generate_I_matrix
-from emily_cognition.active_inference.looking import information_gain
+from emily_cognition.active_inference.expected_free_energy import ExpectedFreeEnergy, PolicyReport
+from emily_cognition.active_inference.inductive import Intention, generate_I_matrix
+from emily_cognition.active_inference.information_gain import conditional_entropy, information_gain
+from emily_cognition.active_inference.learning import Rate, update_A, update_B, update_D
 from emily_cognition.active_inference.model import GenerativeModel
-from emily_cognition.active_inference.policies import PolicyTree, construct_policies
+from emily_cognition.active_inference.policies import Policies, construct_policies
 from emily_cognition.active_inference.precision import Precision, update_precision
-from emily_cognition.active_inference.search import Pruning, SearchResult, search
+from emily_cognition.active_inference.search import Plan, Pruning, Search
+from emily_cognition.active_inference.sequence import (
+    filter_states,
+    hmm_filter,
+    hmm_smoother,
+    marginal_message_passing,
+    sequence_free_energy,
+    variational_message_passing,
+)
 from emily_cognition.active_inference.states import (
     FreeEnergy,
     free_energy,
@@ -26,27 +33,37 @@ from emily_cognition.active_inference.states import (
 
 __all__ = [
     "Agent",
+    "AgentState",
+    "ExpectedFreeEnergy",
     "FreeEnergy",
     "GenerativeModel",
+    "Intention",
     "ModelError",
+    "Plan",
+    "Policies",
     "PolicyReport",
-    "PolicyTree",
     "Precision",
     "Pruning",
-    "Reachability",
-    "SearchResult",
-    "Terms",
+    "Rate",
+    "Search",
+    "Step",
+    "conditional_entropy",
     "construct_policies",
-    "decompose",
+    "filter_states",
     "free_energy",
     "generate_I_matrix",
+    "hmm_filter",
+    "hmm_smoother",
     "infer_states",
     "information_gain",
     "joint_posterior",
+    "marginal_message_passing",
     "marginals",
-    "negative_expected_free_energy",
-    "policy_posterior",
     "predict_states",
-    "search",
+    "sequence_free_energy",
+    "update_A",
+    "update_B",
+    "update_D",
     "update_precision",
+    "variational_message_passing",
 ]

@@ -1,158 +1,195 @@
-"""The perception-action loop with pymdp's names; everything is a function of values.
+"""An agent as pure functions of its state: perceive, weigh policies, act, expect.
 
-agent = Agent(model, policy_len=2)
-beliefs = agent.infer_states(observations, prior)
-q_pi, neg_efe = agent.infer_policies(beliefs)
-action = agent.sample_action(q_pi, rng)
-prior = agent.update_empirical_prior(action, beliefs)
+    state = agent.initial()
+    state, step = agent.step(state, observations, rng)
+
+or call by call, with pymdp's names: `infer_states`, `infer_policies`, `sample_action`,
+`update_empirical_prior`, `infer_parameters`. What is carried from step to step is one distribution a factor
+(marginals, as in pymdp).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from emily_cognition.active_inference import learning
-from emily_cognition.active_inference.expected_free_energy import (
-    PolicyReport,
-    Terms,
-    decompose,
-    negative_expected_free_energy,
-    policy_posterior,
-)
+from emily_cognition.active_inference.expected_free_energy import ExpectedFreeEnergy, PolicyReport
+from emily_cognition.active_inference.inductive import Intention
+from emily_cognition.active_inference.learning import ONCE, Rate, update_A, update_B
 from emily_cognition.active_inference.model import GenerativeModel
-from emily_cognition.active_inference.numerics import Real, log, softmax
-from emily_cognition.active_inference.policies import PolicyTree, construct_policies
-from emily_cognition.active_inference.search import SearchResult, search
-from emily_cognition.active_inference.sequence import Actions, Rows
-from emily_cognition.active_inference.states import Beliefs, Observation, infer_states, predict_states
-
-LISTED_UP_TO = 1000
-"""Policies up to which they are listed; beyond, `plan` searches a tree."""
+from emily_cognition.active_inference.numerics import Real, softmax
+from emily_cognition.active_inference.policies import Policies
+from emily_cognition.active_inference.states import (
+    Beliefs,
+    InferenceAlgorithm,
+    Observation,
+    infer_states,
+    predict_states,
+)
 
 TIE = 1e-9
-"""Values closer than this are tied."""
-
-Selection = Literal["deterministic", "stochastic"]
-Sampling = Literal["full", "marginal"]
+"""Probabilities this near to the largest, relative to it, are as good."""
 
 
-@dataclass(frozen=True, eq=False)
-class Agent:
-    """A model and how it is used.
+@dataclass(frozen=True, kw_only=True)
+class AgentState:
+    """What an agent carries from step to step, in plain values that serialise.
 
     Attributes:
-        model: The generative model.
-        policy_len: Steps of a policy.
+        prior: What is expected of each factor before the next observation.
         gamma: Precision of policies.
-        terms: Of expected free energy.
-        inference_algo: `exact`, `fpi`, or by size.
-        policies: A given set; every sequence of controls by default.
-        alpha: Precision of a stochastic choice of action.
+    """
+
+    prior: tuple[tuple[float, ...], ...]
+    gamma: float = 1.0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Step:
+    """What an agent concluded from one set of observations.
+
+    Attributes:
+        qs: Posterior `(S_f,)` of each factor.
+        q_pi: (P,) probabilities of policies.
+        neg_efe: (P,) negative expected free energy in nats.
+        action: One control a factor.
+    """
+
+    qs: Beliefs
+    q_pi: Real
+    neg_efe: Real
+    action: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Agent:
+    """A model, the policies it weighs and how it chooses.
+
+    Attributes:
+        model: What it believes about the world.
+        policies: What it may do.
+        gamma: Precision of policies it starts with.
+        inference_algo: `exact`, `fpi`, or by the model's size.
+        action_selection: The likeliest, or drawn.
+        sampling_mode: A whole policy is chosen, or each factor's control on its own.
+        alpha: Inverse temperature of drawing.
+        use_param_info_gain: Whether what would be learned about pA and pB counts.
+        intention: A goal for inductive planning, or none.
     """
 
     model: GenerativeModel
-    policy_len: int = 1
+    policies: Policies
     gamma: float = 1.0
-    terms: Terms = field(default_factory=Terms)
-    inference_algo: str | None = None
-    policies: PolicyTree | None = None
-    alpha: float = 1.0
+    inference_algo: InferenceAlgorithm | None = None
+    action_selection: Literal["deterministic", "stochastic"] = "deterministic"
+    sampling_mode: Literal["full", "marginal"] = "full"
+    alpha: float = 16.0
+    use_param_info_gain: bool = False
+    intention: Intention | None = None
 
-    @cached_property
-    def tree(self) -> PolicyTree:
-        """The policies that are weighed."""
-        if self.policies is not None:
-            return self.policies
-        controls = construct_policies(self.model.num_controls, self.policy_len)
-        return PolicyTree.create(controls, self.model.num_controls, self.model.E)
+    def initial(self) -> AgentState:
+        """The state before anything was observed."""
+        return AgentState(prior=_plain(self.model.D), gamma=self.gamma)
 
-    def infer_states(self, observations: Sequence[Observation], prior: Beliefs | None = None) -> Beliefs:
-        """Posterior marginals; the prior is D by default."""
-        return infer_states(
-            self.model,
-            observations,
-            self.model.D if prior is None else prior,
-            inference_algo=self.inference_algo,
-        )
+    def step(
+        self, state: AgentState, observations: Sequence[Observation], rng: np.random.Generator
+    ) -> tuple[AgentState, Step]:
+        """The state after observations and what was concluded.
 
-    def infer_policies(self, beliefs: Beliefs) -> tuple[Real, Real]:
-        """(q_pi, neg_efe), each `(policies,)`."""
-        neg_efe = negative_expected_free_energy(self.model, beliefs, self.tree, self.terms)
-        return policy_posterior(neg_efe, self.tree.prior, self.gamma), neg_efe
-
-    def report(self, beliefs: Beliefs) -> PolicyReport:
-        """Every term of every policy."""
-        return decompose(self.model, beliefs, self.tree, self.terms)
-
-    def plan(self, beliefs: Beliefs) -> SearchResult:
-        """A search as deep as the policies are long, for more policies than can be listed."""
-        return search(self.model, beliefs, self.policy_len, gamma=self.gamma, terms=self.terms)
-
-    @property
-    def listable(self) -> bool:
-        """Whether the policies are few enough to be listed."""
-        return float(np.prod(self.model.num_controls, dtype=float)) ** self.policy_len <= LISTED_UP_TO
-
-    def action_marginals(self, q_pi: Real) -> tuple[Real, ...]:
-        """Probability of each control as the first action, one `(U_f,)` a factor."""
-        first = self.tree.policies[:, 0]
-        return tuple(
-            np.bincount(first[:, f], weights=q_pi, minlength=count)
-            for f, count in enumerate(self.model.num_controls)
-        )
-
-    def sample_action(
-        self,
-        q_pi: Real,
-        rng: np.random.Generator,
-        *,
-        selection: Selection = "deterministic",
-        sampling: Sampling = "full",
-    ) -> tuple[int, ...]:
-        """The next action.
-
-        Args:
-            q_pi: `(policies,)`.
-            rng: Breaks ties and draws; the same stream gives the same action.
-            selection: The best, ties broken at random, or a draw sharpened by alpha.
-            sampling: A whole policy's first action, or each factor's control independently by its marginal.
+        Raises:
+            ModelError: An observation does not fit.
         """
-        if sampling == "full":
-            chosen = _choose(q_pi, rng, selection, self.alpha)
-            return tuple(int(u) for u in self.tree.policies[chosen, 0])
-        return tuple(_choose(m, rng, selection, self.alpha) for m in self.action_marginals(q_pi))
+        qs = self.infer_states(observations, tuple(map(np.array, state.prior)))
+        q_pi, neg_efe = self.infer_policies(qs, gamma=state.gamma)
+        action = self.sample_action(q_pi, rng)
+        expected = self.update_empirical_prior(action, qs)
+        return replace(state, prior=_plain(expected)), Step(qs=qs, q_pi=q_pi, neg_efe=neg_efe, action=action)
 
-    def update_empirical_prior(self, action: Sequence[int], beliefs: Beliefs) -> Beliefs:
-        """The prior of the next moment."""
-        return predict_states(self.model, beliefs, action)
+    def infer_states(self, observations: Sequence[Observation], empirical_prior: Beliefs) -> Beliefs:
+        """Posterior `(S_f,)` of each factor; an observation of None is masked.
+
+        Raises:
+            ModelError: An observation or the prior does not fit.
+        """
+        return infer_states(self.model, observations, empirical_prior, inference_algo=self.inference_algo)
+
+    def infer_policies(self, qs: Beliefs, *, gamma: float | None = None) -> tuple[Real, Real]:
+        """(P,) probabilities of policies, softmax(gamma neg_efe + ln E), and (P,) neg_efe in nats."""
+        neg_efe = self._expected.neg_efe(qs)
+        precision = self.gamma if gamma is None else gamma
+        return softmax(precision * neg_efe + self.policies.log_prior), neg_efe
+
+    def report(self, qs: Beliefs) -> PolicyReport:
+        """Every term of the policies' expected free energy."""
+        return self._expected.report(qs)
+
+    def action_marginals(self, q_pi: Real) -> Beliefs:
+        """(U_f,) probabilities of each factor's next control."""
+        first = self.policies.actions[:, 0]
+        return tuple(
+            np.bincount(first[:, f], weights=q_pi, minlength=controls)
+            for f, controls in enumerate(self.model.num_controls)
+        )
+
+    def sample_action(self, q_pi: Real, rng: np.random.Generator) -> tuple[int, ...]:
+        """One control a factor; what is equally good is drawn from, each factor on its own in `marginal`."""
+        if self.sampling_mode == "marginal":
+            return tuple(self._pick(p, rng) for p in self.action_marginals(q_pi))
+        return tuple(self.policies.actions[self._pick(q_pi, rng), 0].tolist())
+
+    def update_empirical_prior(self, action: Sequence[int], qs: Beliefs) -> Beliefs:
+        """What is expected of each factor after an action."""
+        return predict_states(self.model, qs, action)
 
     def infer_parameters(
-        self, rows: Rows, actions: Actions, beliefs: Beliefs, *, rate: float = 1.0, forgetting: float = 0.0
+        self,
+        rows: Sequence[Sequence[Observation]],
+        beliefs: Beliefs,
+        actions: Sequence[Sequence[int]],
+        *,
+        rate_A: Rate = ONCE,
+        rate_B: Rate = ONCE,
     ) -> Agent:
-        """The agent after learning A, B and D, as far as its model has counts, from `(T, S_f)` beliefs."""
+        """The agent after learning pA and pB, where it has them, from a sequence.
+
+        Args:
+            rows: T rows of observations.
+            beliefs: (T, S_f) a factor.
+            actions: The T-1 actions between.
+            rate_A: Of pA.
+            rate_B: Of pB.
+
+        Raises:
+            ModelError: Something does not fit.
+        """
         model = self.model
         if model.pA is not None:
-            counts = learning.update_A(model, rows, beliefs, rate=rate, forgetting=forgetting)
-            model = replace(model, pA=counts, A=tuple(map(learning.expected, counts)))
+            model = update_A(model, rows, beliefs, rate_A)
         if model.pB is not None:
-            counts = learning.update_B(model, actions, beliefs, rate=rate, forgetting=forgetting)
-            model = replace(model, pB=counts, B=tuple(map(learning.expected, counts)))
-        if model.pD is not None:
-            first = tuple(q[0] for q in beliefs)
-            counts = learning.update_D(model, first, rate=rate, forgetting=forgetting)
-            model = replace(model, pD=counts, D=tuple(map(learning.expected, counts)))
-        return replace(self, model=model, policies=self.tree)
+            model = update_B(model, beliefs, actions, rate_B)
+        return replace(self, model=model)
+
+    def _pick(self, probabilities: Real, rng: np.random.Generator) -> int:
+        if self.action_selection == "stochastic":
+            weights = (probabilities / probabilities.max()) ** self.alpha
+            edges = weights.cumsum()
+            return int(np.searchsorted(edges, rng.random() * edges[-1], side="right"))
+        best = np.flatnonzero(probabilities >= probabilities.max() * (1 - TIE))
+        return int(best[0] if len(best) == 1 else best[rng.integers(len(best))])
+
+    @cached_property
+    def _expected(self) -> ExpectedFreeEnergy:
+        return ExpectedFreeEnergy(
+            self.model,
+            self.policies.tree,
+            use_param_info_gain=self.use_param_info_gain,
+            intention=self.intention,
+        )
 
 
-def _choose(probabilities: Real, rng: np.random.Generator, selection: Selection, alpha: float) -> int:
-    if selection == "deterministic":
-        tied: NDArray[np.intp] = np.flatnonzero(probabilities >= probabilities.max() - TIE)
-        return int(tied[0]) if len(tied) == 1 else int(rng.choice(tied))
-    sharpened = softmax(alpha * log(probabilities))
-    return int(rng.choice(len(sharpened), p=sharpened))
+def _plain(beliefs: Beliefs) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(q.tolist()) for q in beliefs)

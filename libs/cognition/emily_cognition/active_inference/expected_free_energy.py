@@ -1,227 +1,268 @@
-"""Expected free energy of policies, in total (fast) or decomposed (for reports).
+"""Expected free energy of policies, as one number each or term by term.
 
-For a policy at a step, with q(s) predicted states and q(o) = E_q(s)[P(o | s)] predicted outcomes:
+For a step with predicted beliefs q(s) and outcomes q(o) = E_q(s)[P(o | s)], each modality adds to
+neg_efe = -G
 
-    risk       = KL[q(o) || softmax(C)]              ambiguity = E_q(s)[H[P(o | s)]]
-    utility    = E_q(o)[C]                           state information gain = H[q(o)] - ambiguity
-    G = risk + ambiguity - parameter information gain - inductive value
-      = -(utility + state information gain + ...) + ln sum exp(C)
+    utility          E_q(o)[C]                          C in nats, not normalised
+    state_info_gain  H[q(o)] - E_q(s)[H[P(o | s)]]      mutual information of states and outcomes
+    novelty_A        about pA                           (Da Costa et al. 2020, eq. D.15)
 
-so that neg_efe = -G up to the normalisation of C, as in pymdp. Sources: Da Costa et al. 2020 (G, and
-eq. D.15 for Dirichlet information gain), Friston et al. 2023 (inductive planning).
+and each factor novelty_B about pB, each step the inductive value. The same number is, up to a constant,
+-(risk + ambiguity): sum(risk + ambiguity) = -sum(utility + state_info_gain) + sum of logsumexp(C), where
+risk = KL[q(o) || softmax(C)] and ambiguity = E_q(s)[H[P(o | s)]] (Parr, Pezzulo & Friston 2022, eq. 2.6).
+The observation at hand is not part of it: the first step is the next one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from emily_cognition.active_inference.inductive import Reachability, inductive_values
-from emily_cognition.active_inference.model import GenerativeModel
-from emily_cognition.active_inference.numerics import Real, digamma, entropy, log, log_sum_exp, softmax
-from emily_cognition.active_inference.policies import Depth, PolicyTree
-from emily_cognition.active_inference.states import Beliefs
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Which terms count.
-
-    Attributes:
-        utility, states_info_gain: On by default.
-        param_info_gain: Needs pA or pB in the model.
-        inductive: Reachability of the goal; none leaves the term out.
-    """
-
-    utility: bool = True
-    states_info_gain: bool = True
-    param_info_gain: bool = False
-    inductive: Reachability | None = None
+from emily_cognition.active_inference.errors import ModelError
+from emily_cognition.active_inference.inductive import Intention
+from emily_cognition.active_inference.model import Arrays, GenerativeModel, by_control, spread
+from emily_cognition.active_inference.numerics import (
+    SMALLEST,
+    Real,
+    dirichlet_novelty,
+    entropy,
+    log,
+    log_sum_exp,
+)
+from emily_cognition.active_inference.prefix_tree import Branch, Depth, Index, PrefixTree
 
 
 @dataclass(frozen=True, eq=False)
 class PolicyReport:
-    """Every term of every policy, in nats.
+    """The terms of expected free energy in nats; P policies, T steps, M modalities, F factors.
 
     Attributes:
-        risk, ambiguity, utility, state_information_gain: `(policies, T, modalities)`.
-        log_sum_exp_C: `(T, modalities)`, what the normalisation of the preferences adds to G.
-        novelty_A: `(policies, T, modalities)` information gain about A; 0 without pA.
-        novelty_B: `(policies, T, factors)` information gain about B; 0 without pB.
-        inductive: `(policies, T)`.
-        neg_efe: `(policies,)` sum of the terms that count.
+        risk: (P, T, M) divergence of predicted from preferred outcomes.
+        ambiguity: (P, T, M) expected entropy of outcomes given states; a cost.
+        utility: (P, T, M) expected log-preference.
+        state_info_gain: (P, T, M) what outcomes are expected to tell about states.
+        novelty_A: (P, T, M) what outcomes are expected to tell about pA.
+        novelty_B: (P, T, F) what transitions are expected to tell about pB.
+        inductive: (P, T) at most 0: the cost of steps that lose the intended state.
     """
 
     risk: Real
     ambiguity: Real
     utility: Real
-    state_information_gain: Real
-    log_sum_exp_C: Real
+    state_info_gain: Real
     novelty_A: Real
     novelty_B: Real
     inductive: Real
-    neg_efe: Real
 
     @property
-    def parameter_information_gain(self) -> Real:
-        """`(policies, T)`."""
-        return np.asarray(self.novelty_A.sum(-1) + self.novelty_B.sum(-1))
+    def param_info_gain(self) -> Real:
+        """(P, T) what a step is expected to tell about the parameters."""
+        return np.asarray(self.novelty_A.sum(axis=2) + self.novelty_B.sum(axis=2))
+
+    @property
+    def neg_efe(self) -> Real:
+        """(P,) negative expected free energy."""
+        gained = (self.utility + self.state_info_gain).sum(axis=2)
+        return np.asarray((gained + self.param_info_gain + self.inductive).sum(axis=1))
 
 
-def negative_expected_free_energy(
-    model: GenerativeModel,
-    beliefs: Beliefs,
-    tree: PolicyTree,
-    terms: Terms = Terms(),
-) -> Real:
-    """`(policies,)` neg_efe, summed over steps, from beliefs about now."""
-    start = _inductive_start(terms, beliefs)
-    states: Beliefs = tuple(q[None] for q in beliefs)
-    score = np.zeros(1)
-    for t, depth in enumerate(tree.depths):
-        following = _predict(model, states, depth)
-        gain = np.zeros(len(depth.parent))
-        for group in model.groups:
-            predicted = _joint(following, group.factors) @ group.stacked.T
-            count = len(group.modalities)
-            outcomes, ambiguity = predicted[:, :-count], predicted[:, -count:]
-            if terms.states_info_gain:
-                gain -= np.einsum("no,no->n", outcomes, log(outcomes)) + ambiguity.sum(axis=1)
-            if terms.utility:
-                gain += outcomes @ np.concatenate([_preference(model, m, t) for m in group.modalities])
-        if terms.param_info_gain:
-            gain += sum(_novelty_A(model, following).T) + sum(_novelty_B(model, states, following, depth).T)
-        if terms.inductive is not None:
-            gain += inductive_values(terms.inductive, start, following)
-        score = score[depth.parent] + gain
-        states = following
-    return np.asarray(score[tree.nodes[:, -1]])
+@dataclass(frozen=True, eq=False)
+class ExpectedFreeEnergy:
+    """The expected free energy of a tree of policies under a model.
 
+    Attributes:
+        model: Its arrays are laid out for the tree on first use.
+        tree: From `grow`, with `modality_groups(model)` as combinations.
+        use_param_info_gain: Whether what is learned about pA and pB counts.
+        intention: A goal to plan for, or none.
 
-def decompose(
-    model: GenerativeModel,
-    beliefs: Beliefs,
-    tree: PolicyTree,
-    terms: Terms = Terms(),
-) -> PolicyReport:
-    """Every term of every policy by step and modality."""
-    start = _inductive_start(terms, beliefs)
-    states: Beliefs = tuple(q[None] for q in beliefs)
-    columns: dict[str, list[Real]] = {name: [] for name in _REPORTED}
-    for t, depth in enumerate(tree.depths):
-        following = _predict(model, states, depth)
-        measured = _measure(model, following, t)
-        measured["novelty_A"] = _novelty_A(model, following)
-        measured["novelty_B"] = _novelty_B(model, states, following, depth)
-        measured["inductive"] = (
-            np.zeros(len(depth.parent))
-            if terms.inductive is None
-            else inductive_values(terms.inductive, start, following)
+    Raises:
+        ModelError: C is given for fewer steps than policies have, or there is nothing to learn.
+    """
+
+    model: GenerativeModel
+    tree: PrefixTree
+    use_param_info_gain: bool = False
+    intention: Intention | None = None
+
+    def __post_init__(self) -> None:
+        steps = len(self.tree.depths)
+        for m, c in enumerate(self.model.C):
+            if c.ndim == 2 and len(c) < steps:
+                raise ModelError(f"C[{m}]: preferences for {len(c)} steps, but policies have {steps}")
+        if self.use_param_info_gain and self.model.pA is None and self.model.pB is None:
+            raise ModelError("use_param_info_gain: needs pA, pB or both; the model has neither")
+
+    def neg_efe(self, beliefs: Sequence[Real]) -> Real:
+        """(P,) negative expected free energy, from one distribution `(S_f,)` a factor."""
+        if self.use_param_info_gain or self.intention is not None:
+            return self.report(beliefs).neg_efe
+        total: Real | float = 0.0
+        now = tuple(q[None] for q in beliefs)
+        for t, depth in enumerate(self.tree.depths):
+            now = self._step(depth.branches, now, self.model.flat_B)
+            for g, leaf in enumerate(depth.leaves):
+                factors = self.tree.combinations[g]
+                tensors = self._value_tensors[g]
+                both = _contract(tensors[t % len(tensors)], [now[f] for f in factors], leaf.rows)
+                outcomes = both[:, :-1]
+                logs = np.log(np.maximum(outcomes, SMALLEST))
+                value = both[:, -1] - np.einsum("no,no->n", outcomes, logs)
+                total = total + value.take(leaf.index)
+        return np.asarray(total)
+
+    def report(self, beliefs: Sequence[Real]) -> PolicyReport:
+        """Every term, from one distribution `(S_f,)` a factor."""
+        policies, steps = len(self.tree.depths[0].leaves[0].index), len(self.tree.depths)
+        modalities, factors = len(self.model.A), len(self.model.B)
+        utility, ambiguity, uncertainty, novelty_A = np.zeros((4, policies, steps, modalities))
+        constant = np.zeros((steps, modalities))
+        novelty_B, inductive = np.zeros((policies, steps, factors)), np.zeros((policies, steps))
+        histories: tuple[Index, ...] = (np.zeros(policies, dtype=np.intp),) * factors
+        now = tuple(q[None] for q in beliefs)
+        for t, depth in enumerate(self.tree.depths):
+            before, now = now, self._step(depth.branches, now, self.model.flat_B)
+            for m, index, outcomes, given, novel in self._outcomes(depth, now):
+                preference = self._preference(m, t)
+                utility[:, t, m] = (outcomes @ preference)[index]
+                ambiguity[:, t, m] = given[index]
+                uncertainty[:, t, m] = entropy(outcomes)[index]
+                novelty_A[:, t, m] = (outcomes * novel).sum(axis=1)[index]
+                constant[t, m] = log_sum_exp(preference)
+            if self.use_param_info_gain and self.model.pB is not None:
+                novel_B = self._step(depth.branches, before, self._flat_novelty_B)
+                for f in self._changing:
+                    novelty_B[:, t, f] = (novel_B[f] * now[f]).sum(axis=1)[depth.histories[f]]
+            if self.intention is not None:
+                for f in range(factors):
+                    inductive[:, t] += self.intention.value(
+                        f, before[f][histories[f]], now[f][depth.histories[f]]
+                    )
+            histories = depth.histories
+        return PolicyReport(
+            risk=constant - uncertainty - utility,
+            ambiguity=ambiguity,
+            utility=utility,
+            state_info_gain=uncertainty - ambiguity,
+            novelty_A=novelty_A,
+            novelty_B=novelty_B,
+            inductive=inductive,
         )
-        for name in _REPORTED:
-            columns[name].append(measured[name][tree.nodes[:, t]])
-        states = following
-    stacked = {name: np.stack(parts, axis=1) for name, parts in columns.items()}
-    constant = np.array(
-        [[_normaliser(model, m, t) for m in range(len(model.A))] for t in range(len(tree.depths))]
-    )
-    counted = np.zeros(len(tree.policies))
-    if terms.utility:
-        counted += stacked["utility"].sum(axis=(1, 2))
-    if terms.states_info_gain:
-        counted += stacked["state_information_gain"].sum(axis=(1, 2))
-    if terms.param_info_gain:
-        counted += stacked["novelty_A"].sum(axis=(1, 2)) + stacked["novelty_B"].sum(axis=(1, 2))
-    return PolicyReport(**stacked, log_sum_exp_C=constant, neg_efe=counted + stacked["inductive"].sum(axis=1))
+
+    def _step(self, branches: Sequence[Branch | None], beliefs: Arrays, flat: Arrays) -> Arrays:
+        """What becomes of each factor's histories `(histories, S_f)`."""
+        after = []
+        for f, branch in enumerate(branches):
+            if branch is None:
+                after.append(beliefs[f])
+                continue
+            parents = self.model.B_dependencies[f]
+            if len(parents) == 1:
+                joint = beliefs[parents[0]]
+            else:
+                joint = _rows([beliefs[d] for d in parents], branch.parents)
+            every = (joint @ flat[f]).reshape(-1, self.model.num_states[f])
+            after.append(every if branch.take is None else every.take(branch.take, axis=0))
+        return tuple(after)
+
+    def _outcomes(self, depth: Depth, beliefs: Arrays) -> Iterator[tuple[int, Index, Real, Real, Real]]:
+        """(modality, index, outcomes (n, O_m), ambiguity (n,), novelty weights (n, O_m)) of a step."""
+        for g, leaf in enumerate(depth.leaves):
+            factors = self.tree.combinations[g]
+            for m in self._members[g]:
+                both = _contract(self._term_tensors[m], [beliefs[f] for f in factors], leaf.rows)
+                outcomes = self.model.num_obs[m]
+                yield m, leaf.index, both[:, :outcomes], both[:, outcomes], both[:, outcomes + 1 :]
+
+    def _preference(self, m: int, t: int) -> Real:
+        c = self.model.C[m]
+        return c if c.ndim == 1 else c[t]
+
+    @cached_property
+    def _changing(self) -> list[int]:
+        return [f for f in range(len(self.model.B)) if not self.model.static[f]]
+
+    @cached_property
+    def _members(self) -> tuple[tuple[int, ...], ...]:
+        """The modalities of each combination of factors."""
+        owner = [
+            next(g for g, factors in enumerate(self.tree.combinations) if set(needed) <= set(factors))
+            for needed in self.model.A_dependencies
+        ]
+        return tuple(
+            tuple(m for m, g in enumerate(owner) if g == group)
+            for group in range(len(self.tree.combinations))
+        )
+
+    @cached_property
+    def _value_tensors(self) -> tuple[tuple[Real, ...], ...]:
+        """For each combination and step (one, if C stays): likelihoods, and utility less ambiguity."""
+        steps = len(self.tree.depths) if any(c.ndim == 2 for c in self.model.C) else 1
+        return tuple(
+            tuple(self._value_tensor(members, factors, t) for t in range(steps))
+            for members, factors in zip(self._members, self.tree.combinations, strict=True)
+        )
+
+    def _value_tensor(self, members: tuple[int, ...], factors: tuple[int, ...], t: int) -> Real:
+        stacked = np.concatenate([self._spread(m, self.model.A[m], factors) for m in members])
+        preferences = np.concatenate([self._preference(m, t) for m in members])
+        value = np.tensordot(preferences, stacked, 1) + (stacked * log(stacked)).sum(axis=0)
+        return _outcomes_last(np.concatenate([stacked, value[None]]))
+
+    @cached_property
+    def _term_tensors(self) -> tuple[Real, ...]:
+        """For each modality: its likelihood, its ambiguity and the novelty of its outcomes."""
+        tensors = []
+        for m, a in enumerate(self.model.A):
+            factors = next(
+                factors
+                for factors, members in zip(self.tree.combinations, self._members, strict=True)
+                if m in members
+            )
+            learned = self.use_param_info_gain and self.model.pA is not None
+            novelty = dirichlet_novelty(self.model.pA[m]) if learned and self.model.pA else np.zeros_like(a)
+            terms = np.concatenate([a, entropy(a, axis=0)[None], novelty])
+            tensors.append(_outcomes_last(self._spread(m, terms, factors)))
+        return tuple(tensors)
+
+    def _spread(self, m: int, tensor: Real, factors: tuple[int, ...]) -> Real:
+        return spread(tensor, self.model.A_dependencies[m], factors, self.model.num_states)
+
+    @cached_property
+    def _flat_novelty_B(self) -> Arrays:
+        return tuple(by_control(dirichlet_novelty(counts)) for counts in self.model.pB or ())
 
 
-def policy_posterior(neg_efe: Real, prior: Real, gamma: float) -> Real:
-    """q(policy) = softmax(gamma neg_efe + ln prior), `(policies,)`."""
-    return softmax(gamma * neg_efe + log(prior))
+def modality_groups(model: GenerativeModel) -> tuple[tuple[int, ...], ...]:
+    """The lists of factors that modalities depend on, less those that are part of another."""
+    needed = {tuple(sorted(factors)) for factors in model.A_dependencies}
+    return tuple(sorted(own for own in needed if not any(set(own) < set(other) for other in needed)))
 
 
-_REPORTED = ("risk", "ambiguity", "utility", "state_information_gain", "novelty_A", "novelty_B", "inductive")
+def _outcomes_last(tensor: Real) -> Real:
+    """`(R, S_a, S_b, ...)` as `(S_a, S_b x ... x R)`."""
+    moved = np.moveaxis(tensor, 0, -1)
+    return np.ascontiguousarray(moved.reshape(len(moved), -1))
 
 
-def _predict(model: GenerativeModel, states: Beliefs, depth: Depth) -> Beliefs:
-    following = []
-    for f, factors in enumerate(model.B_dependencies):
-        under_all = _joint(states, factors) @ model.flat_B[f]
-        by_control = under_all.reshape(len(under_all), model.num_controls[f], model.num_states[f])
-        following.append(by_control[depth.parent, depth.controls[:, f]])
-    return tuple(following)
-
-
-def _joint(states: Beliefs, factors: tuple[int, ...]) -> Real:
-    """(nodes, joint states of the factors) product of marginals."""
-    joint = states[factors[0]]
-    for f in factors[1:]:
-        joint = (joint[:, :, None] * states[f][:, None, :]).reshape(len(joint), -1)
+def _rows(beliefs: Sequence[Real], rows: Sequence[Index]) -> Real:
+    """(combinations, joint states) products of one history of each factor."""
+    joint = beliefs[0].take(rows[0], axis=0)
+    for q, row in zip(beliefs[1:], rows[1:], strict=True):
+        joint = (joint[:, :, None] * q.take(row, axis=0)[:, None, :]).reshape(len(row), -1)
     return joint
 
 
-def _measure(model: GenerativeModel, states: Beliefs, t: int) -> dict[str, Real]:
-    shape = (len(states[0]), len(model.A))
-    ambiguity, utility, surprise = np.empty(shape), np.empty(shape), np.empty(shape)
-    normaliser = np.array([_normaliser(model, m, t) for m in range(len(model.A))])
-    for group in model.groups:
-        predicted = _joint(states, group.factors) @ group.stacked.T
-        for i, m in enumerate(group.modalities):
-            outcomes = predicted[:, group.rows[i]]
-            ambiguity[:, m] = predicted[:, -len(group.modalities) + i]
-            utility[:, m] = outcomes @ _preference(model, m, t)
-            surprise[:, m] = entropy(outcomes)
-    return {
-        "risk": normaliser - utility - surprise,
-        "ambiguity": ambiguity,
-        "utility": utility,
-        "state_information_gain": surprise - ambiguity,
-    }
-
-
-def _preference(model: GenerativeModel, m: int, t: int) -> Real:
-    c = model.C[m]
-    return c if c.ndim == 1 else np.asarray(c[min(t, len(c) - 1)])
-
-
-def _normaliser(model: GenerativeModel, m: int, t: int) -> float:
-    return float(log_sum_exp(_preference(model, m, t)))
-
-
-def _novelty_A(model: GenerativeModel, states: Beliefs) -> Real:
-    """(nodes, modalities) expected information about A."""
-    novelty = np.zeros((len(states[0]), len(model.A)))
-    for m, counts in enumerate(model.pA or ()):
-        joint = _joint(states, model.A_dependencies[m])
-        outcomes = joint @ model.A[m].reshape(model.num_obs[m], -1).T
-        weights = joint @ dirichlet_information(counts).reshape(model.num_obs[m], -1).T
-        novelty[:, m] = np.einsum("no,no->n", outcomes, weights)
-    return novelty
-
-
-def _novelty_B(model: GenerativeModel, before: Beliefs, after: Beliefs, depth: Depth) -> Real:
-    """(nodes, factors) expected information about B."""
-    novelty = np.zeros((len(after[0]), len(model.B)))
-    for f, counts in enumerate(model.pB or ()):
-        information = np.moveaxis(dirichlet_information(counts), -1, 0).reshape(
-            model.num_controls[f], model.num_states[f], -1
-        )
-        joint = _joint(before, model.B_dependencies[f])[depth.parent]
-        novelty[:, f] = np.einsum("ns,nsp,np->n", after[f], information[depth.controls[:, f]], joint)
-    return novelty
-
-
-def dirichlet_information(counts: Real) -> Real:
-    """Expected information gain of one more count, per entry (Da Costa et al. 2020, eq. D.15).
-
-    Entries without counts carry none.
-    """
-    safe = np.maximum(counts, np.finfo(np.float64).eps)
-    total = np.maximum(safe.sum(axis=0), np.finfo(np.float64).eps)
-    gain = np.log(total) - np.log(safe) + digamma(safe + 1.0) - digamma(total + 1.0)
-    return np.asarray(gain * (counts > 0))
-
-
-def _inductive_start(terms: Terms, beliefs: Beliefs) -> tuple[int, ...]:
-    return () if terms.inductive is None else tuple(int(np.argmax(q)) for q in beliefs)
+def _contract(tensor: Real, beliefs: Sequence[Real], rows: Sequence[Index] | None) -> Real:
+    """(combinations, R) expectations of a tensor `(S_a, S_b x ... x R)` under histories of its factors."""
+    if rows is not None:
+        joint = _rows(beliefs, rows)
+        return np.asarray(joint @ tensor.reshape(joint.shape[1], -1))
+    expected = beliefs[0] @ tensor
+    for q in beliefs[1:]:
+        expected = q @ expected.reshape(len(expected), q.shape[1], -1)
+        expected = expected.reshape(-1, expected.shape[2])
+    return np.asarray(expected)

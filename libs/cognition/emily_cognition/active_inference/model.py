@@ -4,16 +4,16 @@ Shapes, with S_f states of factor f, O_m outcomes of modality m, U_f controls of
 
     A[m]  (O_m, S_f for f in A_dependencies[m])          P(o | s), sums to 1 over o
     B[f]  (S_f, S_d for d in B_dependencies[f], U_f)     P(s' | s, u), sums to 1 over s'
-    C[m]  (O_m,) or (T, O_m)                              log-preferences, not normalised
+    C[m]  (O_m,) or (T, O_m)                              log-preferences in nats, not normalised
     D[f]  (S_f,)                                          P(s) at the start
     E     (policies,)                                     P(policy) before evidence, or none
+    pA, pB, pD   as A, B, D                               Dirichlet counts, where they are learned
 
-Names are those of the literature (Parr, Pezzulo & Friston 2022) and of pymdp.
+Names are those of the literature (Parr, Pezzulo & Friston 2022, ch. 4) and of pymdp.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,47 +22,35 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emily_cognition.active_inference.errors import ModelError
-from emily_cognition.active_inference.numerics import Real, entropy, log
+from emily_cognition.active_inference.numerics import Real, log
+from emily_cognition.active_inference.validation import (
+    Dependencies,
+    require_count,
+    require_counts,
+    require_dependencies,
+    require_distributions,
+    require_finite,
+    require_rank,
+    require_shape,
+)
 
-TOLERANCE = 1e-6
-EXACT_UP_TO = 4096
-"""Joint states up to which exact inference is the default."""
-
-Dependencies = tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Modalities that depend on the same factors, stacked for one matrix product.
-
-    Attributes:
-        factors: They depend on.
-        modalities: Their numbers.
-        stacked: (sum of O_m + number of modalities, joint states of `factors`): the likelihoods, then
-            a row of entropies H[P(o | s)] for each modality.
-        rows: Of each modality's likelihood in `stacked`.
-    """
-
-    factors: tuple[int, ...]
-    modalities: tuple[int, ...]
-    stacked: Real
-    rows: tuple[slice, ...]
+Arrays = tuple[Real, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class GenerativeModel:
-    """See the module; made by `GenerativeModel.create`."""
+    """See the module; made by `GenerativeModel.create`. Its arrays are copies and read-only."""
 
-    A: tuple[Real, ...]
-    B: tuple[Real, ...]
-    C: tuple[Real, ...]
-    D: tuple[Real, ...]
+    A: Arrays
+    B: Arrays
+    C: Arrays
+    D: Arrays
     A_dependencies: Dependencies
     B_dependencies: Dependencies
     E: Real | None = None
-    pA: tuple[Real, ...] | None = None
-    pB: tuple[Real, ...] | None = None
-    pD: tuple[Real, ...] | None = None
+    pA: Arrays | None = None
+    pB: Arrays | None = None
+    pD: Arrays | None = None
     num_states: tuple[int, ...] = field(init=False)
     num_obs: tuple[int, ...] = field(init=False)
     num_controls: tuple[int, ...] = field(init=False)
@@ -87,22 +75,26 @@ class GenerativeModel:
         Raises:
             ModelError: Names the array, the slice, what is wrong with it and what is needed.
         """
-        transitions = _arrays(B)
-        likelihoods = _arrays(A)
+        likelihoods, transitions = _arrays(A), _arrays(B)
+        for f, b in enumerate(transitions):
+            if b.ndim < 3:
+                raise ModelError(f"B[{f}]: shape {b.shape}, but (next, previous..., controls) is needed")
+        for m, a in enumerate(likelihoods):
+            if a.ndim < 2:
+                raise ModelError(f"A[{m}]: shape {a.shape}, but (outcomes, states...) is needed")
+        uniform = [np.full(b.shape[0], 1 / max(b.shape[0], 1)) for b in transitions]
+        indifferent = [np.zeros(a.shape[0]) for a in likelihoods]
         factors = range(len(transitions))
-        every = tuple(factors)
         return cls(
             A=likelihoods,
             B=transitions,
-            C=_arrays(C) if C is not None else tuple(np.zeros(a.shape[0]) for a in likelihoods),
-            D=_arrays(D)
-            if D is not None
-            else tuple(np.full(b.shape[0], 1 / b.shape[0]) for b in transitions),
-            E=None if E is None else np.asarray(E, dtype=np.float64),
+            C=_arrays(indifferent if C is None else C),
+            D=_arrays(uniform if D is None else D),
+            E=None if E is None else _arrays([E])[0],
             pA=None if pA is None else _arrays(pA),
             pB=None if pB is None else _arrays(pB),
             pD=None if pD is None else _arrays(pD),
-            A_dependencies=_dependencies(A_dependencies, [every] * len(likelihoods)),
+            A_dependencies=_dependencies(A_dependencies, [tuple(factors)] * len(likelihoods)),
             B_dependencies=_dependencies(B_dependencies, [(f,) for f in factors]),
         )
 
@@ -112,57 +104,71 @@ class GenerativeModel:
         object.__setattr__(self, "num_controls", tuple(b.shape[-1] for b in self.B))
         _validate(self)
 
-    @property
+    @cached_property
     def joint_states(self) -> int:
         """Number of joint states of all factors."""
         return int(np.prod(self.num_states))
 
     @cached_property
-    def log_A(self) -> tuple[Real, ...]:
-        """ln A, clipped."""
+    def static(self) -> tuple[bool, ...]:
+        """For each factor whether it never changes: B is always the identity, and not learned."""
+        return tuple(
+            self.pB is None
+            and self.B_dependencies[f] == (f,)
+            and bool((b == np.eye(b.shape[0])[..., None]).all())
+            for f, b in enumerate(self.B)
+        )
+
+    @cached_property
+    def log_A(self) -> Arrays:
+        """ln A of each modality, clipped below."""
         return tuple(log(a) for a in self.A)
 
     @cached_property
-    def joint_log_A(self) -> tuple[Real, ...]:
-        """(O_m, joint states) each: ln A of every modality over all factors, in row-major order."""
-        count = len(self.num_states)
-        spread = []
-        for log_a, factors in zip(self.log_A, self.A_dependencies, strict=True):
-            order = np.argsort(factors)
-            ordered = np.transpose(log_a, (0, *(1 + order)))
-            shape = [log_a.shape[0], *(self.num_states[f] if f in factors else 1 for f in range(count))]
-            full = np.broadcast_to(ordered.reshape(shape), (log_a.shape[0], *self.num_states))
-            spread.append(np.ascontiguousarray(full.reshape(log_a.shape[0], -1)))
-        return tuple(spread)
+    def joint_A(self) -> Arrays:
+        """(O_m, joint states) each: P(o | all factors), joint states in row-major order."""
+        every = tuple(range(len(self.B)))
+        return tuple(
+            spread(a, factors, every, self.num_states).reshape(len(a), -1)
+            for a, factors in zip(self.A, self.A_dependencies, strict=True)
+        )
 
     @cached_property
-    def flat_B(self) -> tuple[Real, ...]:
+    def joint_log_A(self) -> Real:
+        """(sum of O_m, joint states): ln P(o | all factors), modalities one below the other; ln 0 is -inf."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(np.concatenate(self.joint_A)))
+
+    @cached_property
+    def first_rows(self) -> tuple[int, ...]:
+        """Row of each modality's first outcome in `joint_log_A`."""
+        return tuple(int(row) for row in np.cumsum([0, *self.num_obs[:-1]]))
+
+    @cached_property
+    def flat_B(self) -> Arrays:
         """(joint states of the dependencies, U_f x S_f) each: one product predicts under every control."""
-        flat = []
-        for b in self.B:
-            moved = np.moveaxis(b, (0, -1), (-1, -2))
-            flat.append(np.ascontiguousarray(moved.reshape(-1, b.shape[-1] * b.shape[0])))
-        return tuple(flat)
-
-    @cached_property
-    def groups(self) -> tuple[Group, ...]:
-        """Modalities by the factors they depend on."""
-        members: dict[tuple[int, ...], list[int]] = {}
-        for modality, factors in enumerate(self.A_dependencies):
-            members.setdefault(factors, []).append(modality)
-        groups = []
-        for factors, modalities in members.items():
-            flat = [self.A[m].reshape(self.num_obs[m], -1) for m in modalities]
-            ends = np.cumsum([0, *(len(a) for a in flat)])
-            rows = tuple(slice(int(start), int(end)) for start, end in itertools.pairwise(ends))
-            ambiguity = [entropy(a, axis=0)[None] for a in flat]
-            stacked = np.concatenate([*flat, *ambiguity])
-            groups.append(Group(factors, tuple(modalities), np.ascontiguousarray(stacked), rows))
-        return tuple(groups)
+        return tuple(by_control(b) for b in self.B)
 
 
-def _arrays(given: Sequence[ArrayLike]) -> tuple[Real, ...]:
-    return tuple(np.asarray(array, dtype=np.float64) for array in given)
+def by_control(transition: Real) -> Real:
+    """A tensor shaped like B as `(joint states of the dependencies, U_f x S_f)`."""
+    moved = np.moveaxis(transition, (0, -1), (-1, -2))
+    return np.ascontiguousarray(moved.reshape(-1, transition.shape[-1] * transition.shape[0]))
+
+
+def spread(tensor: Real, factors: Sequence[int], onto: Sequence[int], num_states: Sequence[int]) -> Real:
+    """A tensor `(O, states of factors)` repeated over a larger list of factors, in that list's order."""
+    order = [1 + factors.index(f) for f in onto if f in factors]
+    shape = [len(tensor), *(num_states[f] if f in factors else 1 for f in onto)]
+    full = (len(tensor), *(num_states[f] for f in onto))
+    return np.ascontiguousarray(np.broadcast_to(tensor.transpose(0, *order).reshape(shape), full))
+
+
+def _arrays(given: Sequence[ArrayLike]) -> Arrays:
+    arrays = tuple(np.array(array, dtype=np.float64) for array in given)
+    for array in arrays:
+        array.setflags(write=False)
+    return arrays
 
 
 def _dependencies(given: Sequence[Sequence[int]] | None, default: Sequence[Sequence[int]]) -> Dependencies:
@@ -170,85 +176,42 @@ def _dependencies(given: Sequence[Sequence[int]] | None, default: Sequence[Seque
 
 
 def _validate(model: GenerativeModel) -> None:
-    factors = len(model.B)
-    if not model.A or not model.B:
-        raise ModelError("A, B: a model needs at least one modality and one factor")
-    _require_dependencies("A_dependencies", model.A_dependencies, len(model.A), factors)
-    _require_dependencies("B_dependencies", model.B_dependencies, factors, factors)
-    for m, a in enumerate(model.A):
-        expected = (a.shape[0], *(model.num_states[f] for f in model.A_dependencies[m]))
-        _require_shape(f"A[{m}]", a, expected)
-        _require_distributions(f"A[{m}]", a)
-    for f, b in enumerate(model.B):
-        expected = (b.shape[0], *(model.num_states[d] for d in model.B_dependencies[f]), b.shape[-1])
-        _require_shape(f"B[{f}]", b, expected)
-        _require_distributions(f"B[{f}]", b)
-    _require_count("C", model.C, len(model.A))
+    factors, modalities = len(model.B), len(model.A)
+    if not factors or not modalities:
+        raise ModelError(
+            f"A, B: {modalities} modalities and {factors} factors; at least one of each is needed"
+        )
+    require_dependencies("A_dependencies", model.A_dependencies, modalities, factors)
+    require_dependencies("B_dependencies", model.B_dependencies, factors, factors)
+    for m, (a, needed) in enumerate(zip(model.A, model.A_dependencies, strict=True)):
+        require_rank(f"A[{m}]", a, 1 + len(needed))
+        require_shape(f"A[{m}]", a, (a.shape[0], *(model.num_states[f] for f in needed)))
+        require_distributions(f"A[{m}]", a)
+    for f, (b, needed) in enumerate(zip(model.B, model.B_dependencies, strict=True)):
+        require_rank(f"B[{f}]", b, 2 + len(needed))
+        require_shape(f"B[{f}]", b, (b.shape[0], *(model.num_states[d] for d in needed), b.shape[-1]))
+        require_distributions(f"B[{f}]", b)
+    require_count("C", model.C, modalities)
     for m, c in enumerate(model.C):
-        _require_shape(f"C[{m}]", c, (*c.shape[:-1], model.num_obs[m]))
-        _require_finite(f"C[{m}]", c)
-    _require_count("D", model.D, factors)
+        require_rank(f"C[{m}]", c, 2 if c.ndim == 2 else 1)
+        require_shape(f"C[{m}]", c, (*c.shape[:-1], model.num_obs[m]))
+        require_finite(f"C[{m}]", c)
+    require_count("D", model.D, factors)
     for f, d in enumerate(model.D):
-        _require_shape(f"D[{f}]", d, (model.num_states[f],))
-        _require_distributions(f"D[{f}]", d)
+        require_shape(f"D[{f}]", d, (model.num_states[f],))
+        require_distributions(f"D[{f}]", d)
     if model.E is not None:
-        _require_distributions("E", model.E)
-    for name, counts, likes in (
-        ("pA", model.pA, model.A),
-        ("pB", model.pB, model.B),
-        ("pD", model.pD, model.D),
-    ):
-        if counts is not None:
-            _require_count(name, counts, len(likes))
-            for i, (count, like) in enumerate(zip(counts, likes, strict=True)):
-                _require_shape(f"{name}[{i}]", count, like.shape)
-                _require_counts(f"{name}[{i}]", count)
+        require_rank("E", model.E, 1)
+        require_distributions("E", model.E)
+    _validate_counts("pA", model.pA, model.A)
+    _validate_counts("pB", model.pB, model.B)
+    _validate_counts("pD", model.pD, model.D)
 
 
-def _require_count(name: str, arrays: tuple[Real, ...], count: int) -> None:
-    if len(arrays) != count:
-        raise ModelError(f"{name}: {len(arrays)} arrays given, {count} needed")
-
-
-def _require_dependencies(name: str, given: Dependencies, count: int, factors: int) -> None:
-    if len(given) != count:
-        raise ModelError(f"{name}: {len(given)} lists given, {count} needed")
-    for i, listed in enumerate(given):
-        if not listed or len(set(listed)) != len(listed) or not all(0 <= f < factors for f in listed):
-            raise ModelError(f"{name}[{i}]: {listed} must name distinct factors of 0..{factors - 1}")
-
-
-def _require_shape(name: str, array: Real, expected: tuple[int, ...]) -> None:
-    if array.shape != expected:
-        raise ModelError(f"{name}: shape {array.shape}, but {expected} follows from the other arrays")
-
-
-def _require_finite(name: str, array: Real) -> None:
-    if not np.isfinite(array).all():
-        raise ModelError(
-            f"{name}{_first(~np.isfinite(array))}: {array[~np.isfinite(array)][0]} is not finite"
-        )
-
-
-def _require_counts(name: str, array: Real) -> None:
-    _require_finite(name, array)
-    if (array < 0).any():
-        raise ModelError(f"{name}{_first(array < 0)}: {array.min()} is below 0; Dirichlet counts are not")
-
-
-def _require_distributions(name: str, array: Real) -> None:
-    _require_finite(name, array)
-    if (array < 0).any():
-        raise ModelError(f"{name}{_first(array < 0)}: {array[array < 0][0]} is below 0")
-    sums = array.sum(axis=0)
-    wrong = np.abs(sums - 1.0) > TOLERANCE
-    if wrong.any():
-        where = _first(np.atleast_1d(wrong)) if array.ndim > 1 else ""
-        place = where.replace("[", "[:, ") if where else ""
-        raise ModelError(
-            f"{name}{place}: sums to {np.atleast_1d(sums)[np.atleast_1d(wrong)][0]:g} instead of 1"
-        )
-
-
-def _first(wrong: np.ndarray[tuple[int, ...], np.dtype[np.bool]]) -> str:
-    return str([int(i) for i in np.argwhere(wrong)[0]])
+def _validate_counts(name: str, counts: Arrays | None, expected: Arrays) -> None:
+    if counts is None:
+        return
+    require_count(name, counts, len(expected))
+    for i, (count, like) in enumerate(zip(counts, expected, strict=True)):
+        require_shape(f"{name}[{i}]", count, like.shape)
+        require_counts(f"{name}[{i}]", count)

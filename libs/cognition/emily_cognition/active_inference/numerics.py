@@ -63,6 +63,19 @@ def log_gamma(x: Real) -> Real:
     return np.asarray(np.vectorize(math.lgamma, otypes=[np.float64])(x))
 
 
+def dirichlet_novelty(counts: Real) -> Real:
+    """Expected information about the parameters of Dirichlet counts from one more outcome of each kind.
+
+    Of the same shape, in nats, 0 or more, less the more counts there are; 0 at structural zeros.
+    Source: Da Costa et al. 2020, eq. D.15, with the recurrence of the digamma function so that small counts
+    don't cancel.
+    """
+    total = np.maximum(counts.sum(axis=0), SMALLEST)
+    some = np.maximum(counts, SMALLEST)
+    gained = np.log(total) - np.log(some) + digamma(some + 1.0) - digamma(total + 1.0)
+    return np.asarray(np.where(counts > 0, gained, 0.0))
+
+
 def outer(*vectors: Real) -> Real:
     """Outer product of vectors, in their order."""
     product = vectors[0]

@@ -1,137 +1,124 @@
-"""Policies as a prefix tree: what begins alike is evaluated once.
+"""Sequences of actions that are weighed, with what is held of them beforehand.
 
-A policy is `(T, factors)` controls; a set of policies `(policies, T, factors)`.
+An action has one control for each factor. Policies are enumerated, or come from outside (a habit, a
+planner, a language model): what comes from outside has a say through its prior alone, never through its
+value.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from emily_cognition.active_inference.errors import ModelError
-from emily_cognition.active_inference.numerics import Real
+from emily_cognition.active_inference.expected_free_energy import modality_groups
+from emily_cognition.active_inference.model import GenerativeModel
+from emily_cognition.active_inference.numerics import SMALLEST, Real
+from emily_cognition.active_inference.prefix_tree import Index, PrefixTree
 
-Controls = NDArray[np.int64]
-MOST_EXTERNAL = 256
+ENUMERATED_UP_TO = 65_536
+"""Policies that may be listed; a longer horizon wants `search`."""
 
-
-@dataclass(frozen=True, eq=False)
-class Depth:
-    """The distinct prefixes of one length.
-
-    Attributes:
-        parent: `(nodes,)` index of each prefix's own prefix in the depth before.
-        controls: `(nodes, factors)` last controls.
-    """
-
-    parent: NDArray[np.int64]
-    controls: Controls
+PROPOSED_UP_TO = 64
+"""Policies that may be proposed at once."""
 
 
-@dataclass(frozen=True, eq=False)
-class PolicyTree:
-    """A set of policies, their prior, and their prefixes.
+def construct_policies(num_controls: Sequence[int], policy_len: int = 1) -> Index:
+    """Every policy, `(policies, policy_len, factors)`, the last factor of the last step varying fastest.
 
-    Attributes:
-        policies: `(policies, T, factors)`.
-        prior: `(policies,)` probabilities.
-        depths: One for each step.
-        nodes: `(policies, T)`: the prefix that each policy passes at each step.
-    """
-
-    policies: Controls
-    prior: Real
-    depths: tuple[Depth, ...]
-    nodes: NDArray[np.int64]
-
-    @classmethod
-    def create(
-        cls, policies: ArrayLike, num_controls: Sequence[int], prior: ArrayLike | None = None
-    ) -> PolicyTree:
-        """The tree of a set of policies; the prior is uniform by default.
-
-        Raises:
-            ModelError: A control is out of range, or the prior is not one over the policies.
-        """
-        controls = np.asarray(policies, dtype=np.int64)
-        if controls.ndim != 3 or controls.shape[2] != len(num_controls) or not controls.size:
-            raise ModelError(
-                f"policies: shape {controls.shape}, but (policies, steps, {len(num_controls)}) is needed"
-            )
-        wrong = (controls < 0) | (controls >= np.asarray(num_controls))
-        if wrong.any():
-            where = [int(i) for i in np.argwhere(wrong)[0]]
-            raise ModelError(
-                f"policies{where}: control {controls[tuple(where)]} is not in 0..{num_controls[where[2]] - 1}"
-            )
-        weights = (
-            np.full(len(controls), 1 / len(controls))
-            if prior is None
-            else np.asarray(prior, dtype=np.float64)
-        )
-        if weights.shape != (len(controls),) or (weights < 0).any() or abs(weights.sum() - 1) > 1e-6:
-            raise ModelError(f"E: a distribution over {len(controls)} policies is needed")
-        return cls(controls, weights, *_prefixes(controls))
-
-    def with_proposals(self, proposals: ArrayLike, weight: float, num_controls: Sequence[int]) -> PolicyTree:
-        """The tree with policies from outside, such as a language model's, given a share of the prior.
-
-        Proposals are deduplicated, capped at 256, and scored like all others; known ones only gain prior.
-
-        Raises:
-            ModelError: A proposal does not fit, or the weight is not in (0, 1).
-        """
-        if not 0 < weight < 1:
-            raise ModelError(f"weight: {weight} is not in (0, 1)")
-        given = PolicyTree.create(proposals, num_controls).policies
-        if given.shape[1] != self.policies.shape[1]:
-            raise ModelError(
-                f"proposals: {given.shape[1]} steps long, the other policies {self.policies.shape[1]}"
-            )
-        distinct = np.unique(given, axis=0)[:MOST_EXTERNAL]
-        known = {policy.tobytes(): i for i, policy in enumerate(self.policies)}
-        prior = (1 - weight) * self.prior
-        fresh = [policy for policy in distinct if policy.tobytes() not in known]
-        share = weight / len(distinct)
-        prior = np.concatenate([prior, np.full(len(fresh), share)])
-        for policy in distinct:
-            if policy.tobytes() in known:
-                prior[known[policy.tobytes()]] += share
-        controls = np.concatenate(
-            [self.policies, np.array(fresh, dtype=np.int64).reshape(-1, *given.shape[1:])]
-        )
-        return PolicyTree.create(controls, num_controls, prior / prior.sum())
-
-
-def construct_policies(
-    num_controls: Sequence[int], policy_len: int, controllable: Sequence[int] | None = None
-) -> Controls:
-    """Every sequence of controls of a length, first step varying slowest.
-
-    Args:
-        num_controls: Of each factor.
-        policy_len: Steps.
-        controllable: Factors whose controls vary; the others keep control 0. All by default.
+    Raises:
+        ModelError: The length is below 1, or there are more than `ENUMERATED_UP_TO` policies.
     """
     if policy_len < 1:
         raise ModelError(f"policy_len: {policy_len} is below 1")
-    chosen = range(len(num_controls)) if controllable is None else controllable
-    options = [range(count) if f in chosen else range(1) for f, count in enumerate(num_controls)]
-    steps = list(itertools.product(*options))
-    return np.array(list(itertools.product(steps, repeat=policy_len)), dtype=np.int64)
+    digits = tuple(num_controls) * policy_len
+    count = int(np.prod(digits, dtype=object))
+    if count > ENUMERATED_UP_TO:
+        raise ModelError(
+            f"policy_len: {policy_len} steps are {count} policies, more than {ENUMERATED_UP_TO}; use search"
+        )
+    return np.stack(np.unravel_index(np.arange(count), digits), axis=1).reshape(count, policy_len, -1)
 
 
-def _prefixes(policies: Controls) -> tuple[tuple[Depth, ...], NDArray[np.int64]]:
-    nodes = np.zeros((len(policies), policies.shape[1]), dtype=np.int64)
-    depths = []
-    before = np.zeros(len(policies), dtype=np.int64)
-    for t in range(policies.shape[1]):
-        keyed = np.column_stack([before, policies[:, t]])
-        distinct, node = np.unique(keyed, axis=0, return_inverse=True)
-        depths.append(Depth(parent=distinct[:, 0], controls=distinct[:, 1:]))
-        before = nodes[:, t] = node.reshape(-1)
-    return tuple(depths), nodes
+@dataclass(frozen=True, eq=False)
+class Policies:
+    """Policies of one length under one model's structure.
+
+    Attributes:
+        actions: (P, T, F) controls.
+        prior: (P,) probabilities before evidence.
+        tree: The predictions they share.
+    """
+
+    actions: Index
+    prior: Real
+    tree: PrefixTree
+
+    @classmethod
+    def of(cls, model: GenerativeModel, actions: ArrayLike, prior: ArrayLike | None = None) -> Policies:
+        """These policies, equally likely or as the prior says.
+
+        Raises:
+            ModelError: An action is not a whole number, a control does not exist, or the prior does not fit.
+        """
+        given = np.asarray(actions)
+        factors = len(model.B)
+        if given.ndim != 3 or given.shape[2] != factors or 0 in given.shape:
+            raise ModelError(f"policies: shape {given.shape}, but (policies, steps, {factors}) is needed")
+        if not np.issubdtype(given.dtype, np.integer):
+            raise ModelError(f"policies: controls are whole numbers, not {given.dtype}")
+        wrong = np.argwhere((given < 0) | (given >= np.array(model.num_controls)))
+        if len(wrong):
+            p, t, f = wrong[0]
+            raise ModelError(
+                f"policies[{p}, {t}, {f}]: {given[p, t, f]} is not in 0..{model.num_controls[f] - 1}"
+            )
+        weights = np.ones(len(given)) if prior is None else np.asarray(prior, dtype=np.float64)
+        if weights.shape != (len(given),) or not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
+            raise ModelError(f"prior: {len(given)} weights of 0 or more, not all 0, are needed")
+        own = given.astype(np.intp)
+        return cls(own, weights / weights.sum(), PrefixTree.grow(model, own, modality_groups(model)))
+
+    @classmethod
+    def enumerated(cls, model: GenerativeModel, policy_len: int = 1) -> Policies:
+        """Every policy of a length, with the model's E as prior.
+
+        Raises:
+            ModelError: There are too many, or E is of another number.
+        """
+        return cls.of(model, construct_policies(model.num_controls, policy_len), model.E)
+
+    def with_proposals(
+        self, model: GenerativeModel, proposals: ArrayLike, weights: ArrayLike, *, share: float
+    ) -> Policies:
+        """These policies and some from outside, which get a share of the prior by their weights.
+
+        A proposal that is known already adds to that policy's prior. All are weighed alike: a proposal has no
+        value of its own.
+
+        Raises:
+            ModelError: The share is not between 0 and 1, there are more than `PROPOSED_UP_TO`, or one does
+                not fit.
+        """
+        if not 0 < share < 1:
+            raise ModelError(f"share: {share} is not between 0 and 1")
+        proposed = Policies.of(model, proposals, weights)
+        if len(proposed.actions) > PROPOSED_UP_TO:
+            raise ModelError(f"proposals: {len(proposed.actions)} are more than {PROPOSED_UP_TO}")
+        if proposed.actions.shape[1:] != self.actions.shape[1:]:
+            raise ModelError(f"proposals: of {proposed.actions.shape[1]} steps, not {self.actions.shape[1]}")
+        prior = {
+            policy.tobytes(): (1 - share) * p for policy, p in zip(self.actions, self.prior, strict=True)
+        }
+        rows = {policy.tobytes(): policy for policy in (*self.actions, *proposed.actions)}
+        for policy, p in zip(proposed.actions, proposed.prior, strict=True):
+            prior[policy.tobytes()] = prior.get(policy.tobytes(), 0.0) + share * p
+        return Policies.of(model, np.stack(list(rows.values())), list(prior.values()))
+
+    @property
+    def log_prior(self) -> Real:
+        """(P,) nats, clipped below."""
+        return np.asarray(np.log(np.maximum(self.prior, SMALLEST)))

@@ -1,61 +1,64 @@
-"""Precision of policies: how far expected free energy is trusted, by what it turned out to be worth.
-
-Source: Smith, Friston & Whyte 2022, section 2.5 and table 2 (beta is the rate of a gamma distribution,
-gamma = 1 / beta; Schwartenbeck 2015 reads its change as dopamine).
-"""
+"""How much expected free energy is trusted, learned from how policies fared."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from emily_cognition.active_inference.errors import ModelError
-from emily_cognition.active_inference.numerics import Real, log, softmax
+from emily_cognition.active_inference.numerics import Real, softmax
 
-STEP = 0.5
-SMALLEST_BETA = 1e-3
+_STEP = 0.5
+_ITERATIONS = 64
+_SETTLED = 1e-12
+_LEAST_BETA = 1e-3
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class Precision:
-    """A posterior over precision.
+    """Expected precision of policies.
 
     Attributes:
-        beta: Posterior rate, > 0.
-        q_pi: `(policies,)` posterior of policies under it.
-        change: gamma after less gamma before: the dopamine-like response.
+        beta: Rate of the gamma distribution, above 0.
+        updates: Gamma after each iteration; their changes are read as phasic dopamine.
     """
 
     beta: float
-    q_pi: Real
-    change: float
+    updates: tuple[float, ...] = ()
 
     @property
     def gamma(self) -> float:
-        """Expected precision."""
+        """Expected precision, 1 / beta."""
         return 1.0 / self.beta
 
 
 def update_precision(
-    neg_efe: Real, prior: Real, policy_free_energy: Real, *, beta: float = 1.0, iterations: int = 16
+    neg_efe: Real, policy_evidence: Real, log_prior: Real, *, beta: float = 1.0
 ) -> Precision:
-    """Precision after seeing how well each policy explains what happened.
+    """The precision under which policies' expected free energy agrees with their evidence.
+
+    Iterates beta <- beta_0 - (pi - pi_0) . neg_efe, where pi_0 = softmax(ln E + gamma neg_efe) is what was
+    expected of policies and pi = softmax(ln E + gamma neg_efe - F) what they are after evidence.
 
     Args:
-        neg_efe: `(policies,)`.
-        prior: `(policies,)` E.
-        policy_free_energy: `(policies,)` variational free energy under each policy; lower explains better.
-        beta: Prior rate, > 0.
-        iterations: Of the gradient.
+        neg_efe: (P,) nats.
+        policy_evidence: (P,) -F: negative variational free energy of each policy's past, in nats.
+        log_prior: (P,) ln E.
+        beta: Prior rate; 1 / beta is the prior precision.
+
+    Raises:
+        ModelError: beta is not above 0.
+
+    Source: Friston et al. 2017, eq. 2.14; Smith, Friston & Whyte 2022, sec. 2.6.
     """
     if not beta > 0:
         raise ModelError(f"beta: {beta} is not above 0")
-    habits, posterior_beta = log(prior), beta
-    for _ in range(iterations):
-        before = softmax(habits + neg_efe / posterior_beta)
-        after = softmax(habits + neg_efe / posterior_beta - policy_free_energy)
-        error = float((after - before) @ neg_efe)
-        posterior_beta = max(posterior_beta - STEP * (posterior_beta - beta + error), SMALLEST_BETA)
-    q_pi = softmax(habits + neg_efe / posterior_beta - policy_free_energy)
-    return Precision(beta=posterior_beta, q_pi=np.asarray(q_pi), change=1.0 / posterior_beta - 1.0 / beta)
+    posterior, updates = beta, []
+    for _ in range(_ITERATIONS):
+        logits = log_prior + neg_efe / posterior
+        surprise = (softmax(logits + policy_evidence) - softmax(logits)) @ neg_efe
+        gradient = posterior - beta + surprise
+        posterior = max(posterior - _STEP * float(gradient), _LEAST_BETA)
+        updates.append(1.0 / posterior)
+        if abs(gradient) < _SETTLED:
+            break
+    return Precision(beta=posterior, updates=tuple(updates))

@@ -1,146 +1,139 @@
-"""Sophisticated inference: a tree over actions and what they would let us see (Friston et al. 2021).
+"""Sophisticated search: what to do, given what one will have learned by then (Friston et al. 2021).
 
-    G(a) = g(a) + sum over o of q(o | a) sum over a' of q(a' | o) G(a')        q(a' | o) = softmax(gamma G)
+    V(a | q) = neg_efe(a | q) + E_q(o | a)[ sum_a' p(a' | q_o) V(a' | q_o) ],   p = softmax(gamma V + ln E)
 
-Unlikely outcomes and hopeless actions are pruned, and the number of nodes is bounded, so that spaces of
-policies that could not be listed can be searched.
+to a horizon, where q_o is the belief after outcome o. Actions and outcomes that are unlikely against the
+likeliest are not followed; a width bounds the work whatever the model. Policies are then plans that depend on
+what is seen, where an enumeration of action sequences would grow beyond bounds.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emily_cognition.active_inference.errors import ModelError
-from emily_cognition.active_inference.expected_free_energy import (
-    Terms,
-    negative_expected_free_energy,
-    policy_posterior,
-)
+from emily_cognition.active_inference.expected_free_energy import ExpectedFreeEnergy
 from emily_cognition.active_inference.model import GenerativeModel
-from emily_cognition.active_inference.numerics import Real
-from emily_cognition.active_inference.policies import PolicyTree, construct_policies
-from emily_cognition.active_inference.states import Beliefs, infer_states, predict_states
+from emily_cognition.active_inference.numerics import Real, outer, softmax
+from emily_cognition.active_inference.policies import Policies
+from emily_cognition.active_inference.prefix_tree import Index
+from emily_cognition.active_inference.states import EXACT_UP_TO, Beliefs, marginals, predict_states
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pruning:
-    """When to stop looking.
+    """What is not followed.
 
     Attributes:
-        outcome: Outcomes of lower probability are not followed.
-        action: Actions of lower posterior probability, by their immediate score, are not followed.
-        nodes: Most beliefs that are expanded; the rest keep their immediate score.
+        action: Least probability against that of the likeliest action.
+        outcome: Least probability against that of the likeliest outcome.
+        width: Most actions, and most outcomes of each, followed from a belief.
     """
 
-    outcome: float = 1 / 16
     action: float = 1 / 16
-    nodes: int = 2000
+    outcome: float = 1 / 16
+    width: int = 4
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.action <= 1 and 0 <= self.outcome <= 1 and self.width >= 1):
+            raise ModelError(f"pruning: {self} needs probabilities in 0..1 and a width of 1 or more")
+
+    def kept(self, probabilities: Real, least: float) -> Real:
+        """Probabilities, normalised, with those that are not followed set to 0."""
+        enough = probabilities >= least * probabilities.max()
+        if self.width < len(probabilities):
+            likeliest = np.argsort(-probabilities, kind="stable")[: self.width]
+            among = np.zeros(len(probabilities), dtype=np.bool)
+            among[likeliest] = True
+            enough &= among
+        kept = np.where(enough, probabilities, 0.0)
+        return np.asarray(kept / kept.sum())
 
 
 @dataclass(frozen=True, eq=False)
-class SearchResult:
-    """What the search found.
+class Plan:
+    """What a search found.
 
     Attributes:
-        actions: `(actions, factors)`.
-        neg_efe: `(actions,)`, of each first action and the best that can follow.
-        q_action: `(actions,)`.
-        nodes: Beliefs that were expanded.
-        complete: Whether the bound on nodes was never met.
+        actions: (N, F) every action.
+        q_pi: (N,) probabilities; 0 for actions that were not followed.
+        neg_efe: (N,) nats to the horizon; -inf for actions that were not followed.
+        beliefs_weighed: Of the search.
     """
 
-    actions: NDArray[np.int64]
+    actions: Index
+    q_pi: Real
     neg_efe: Real
-    q_action: Real
-    nodes: int
-    complete: bool
+    beliefs_weighed: int
 
 
-def search(
-    model: GenerativeModel,
-    beliefs: Beliefs,
-    horizon: int,
-    *,
-    gamma: float = 16.0,
-    terms: Terms = Terms(),  # noqa: B008 - frozen
-    pruning: Pruning = Pruning(),
-    controllable: Sequence[int] | None = None,
-) -> SearchResult:
-    """Value of every next action, looking `horizon` steps ahead.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Search:
+    """A search to a horizon under a model.
 
-    Raises:
-        ModelError: The horizon is below 1.
+    Attributes:
+        model: Of at most `EXACT_UP_TO` joint states.
+        horizon: Steps, 1 or more.
+        gamma: Precision of the actions that are expected of oneself.
+        pruning: What is not followed.
     """
-    if horizon < 1:
-        raise ModelError(f"horizon: {horizon} is below 1")
-    steps = construct_policies(model.num_controls, 1, controllable)
-    tree = PolicyTree.create(steps, model.num_controls)
-    searcher = _Search(model, tree, gamma, terms, pruning)
-    values = searcher.values(beliefs, horizon)
-    return SearchResult(
-        actions=steps[:, 0],
-        neg_efe=values,
-        q_action=policy_posterior(values, tree.prior, gamma),
-        nodes=searcher.expanded,
-        complete=searcher.expanded < pruning.nodes,
-    )
 
+    model: GenerativeModel
+    horizon: int
+    gamma: float = 1.0
+    pruning: Pruning = Pruning()
 
-class _Search:
-    def __init__(
-        self, model: GenerativeModel, tree: PolicyTree, gamma: float, terms: Terms, pruning: Pruning
-    ) -> None:
-        self._model = model
-        self._tree = tree
-        self._gamma = gamma
-        self._terms = terms
-        self._pruning = pruning
-        self.expanded = 0
+    def __post_init__(self) -> None:
+        if self.horizon < 1:
+            raise ModelError(f"horizon: {self.horizon} is below 1")
+        if self.model.joint_states > EXACT_UP_TO:
+            raise ModelError(f"model: {self.model.joint_states} joint states, but search takes {EXACT_UP_TO}")
+        if any(c.ndim == 2 for c in self.model.C):
+            raise ModelError("C: search takes preferences `(O_m,)` that stay over time")
 
-    def values(self, beliefs: Beliefs, horizon: int) -> Real:
-        self.expanded += 1
-        values = negative_expected_free_energy(self._model, beliefs, self._tree, self._terms)
-        if horizon == 1 or self.expanded >= self._pruning.nodes:
-            return values
-        worth = policy_posterior(values, self._tree.prior, self._gamma)
-        for i in np.argsort(-worth, kind="stable"):
-            if worth[i] >= self._pruning.action:
-                values[i] += self._future(
-                    predict_states(self._model, beliefs, self._tree.policies[i, 0]), horizon
-                )
-        return values
+    def plan(self, beliefs: Beliefs) -> Plan:
+        """The actions, weighed to the horizon, from one distribution `(S_f,)` a factor."""
+        value, weighed = self._weigh(beliefs, self.horizon)
+        return Plan(self._policies.actions[:, 0], self._choice(value), value, weighed)
 
-    def _future(self, predicted: Beliefs, horizon: int) -> float:
-        total = weight = 0.0
-        for outcome, probability in self._outcomes(predicted):
-            if self.expanded >= self._pruning.nodes:
-                break
-            posterior = infer_states(self._model, outcome, predicted)
-            values = self.values(posterior, horizon - 1)
-            total += probability * float(policy_posterior(values, self._tree.prior, self._gamma) @ values)
-            weight += probability
-        return total / weight if weight > 0 else 0.0
+    def _weigh(self, beliefs: Beliefs, steps: int) -> tuple[Real, int]:
+        value, weighed = self._step.neg_efe(beliefs), 1
+        if steps == 1:
+            return value, weighed
+        followed = self.pruning.kept(self._choice(value), self.pruning.action)
+        for action in range(len(value)):
+            if not followed[action]:
+                value[action] = -np.inf
+                continue
+            predicted = predict_states(self.model, beliefs, self._policies.actions[action, 0])
+            for probability, posterior in self._outcomes(outer(*predicted).ravel()):
+                later, count = self._weigh(marginals(self.model, posterior), steps - 1)
+                reachable = np.where(np.isfinite(later), later, 0.0)
+                value[action] += probability * (self._choice(later) @ reachable)
+                weighed += count
+        return value, weighed
 
-    def _outcomes(self, predicted: Beliefs) -> list[tuple[tuple[int, ...], float]]:
-        """Joint outcomes that are likely enough, likeliest first."""
-        options: list[list[tuple[int, float]]] = []
-        for group in self._model.groups:
-            joint = predicted[group.factors[0]]
-            for f in group.factors[1:]:
-                joint = np.multiply.outer(joint, predicted[f]).ravel()
-            for rows, m in zip(group.rows, group.modalities, strict=True):
-                chances = group.stacked[rows] @ joint
-                while len(options) <= m:
-                    options.append([])
-                options[m] = [(o, float(p)) for o, p in enumerate(chances) if p >= self._pruning.outcome]
-        joined = [
-            (tuple(o for o, _ in pick), float(np.prod([p for _, p in pick])))
-            for pick in itertools.product(*options)
-        ]
-        likely = [pair for pair in joined if pair[1] >= self._pruning.outcome]
-        return sorted(likely or joined[:1], key=lambda pair: (-pair[1], pair[0]))
+    def _choice(self, value: Real) -> Real:
+        return softmax(self.gamma * value + self._policies.log_prior)
+
+    def _outcomes(self, joint: Real) -> list[tuple[float, Real]]:
+        """Probability and posterior `(joint states,)` of the joint outcomes that are followed."""
+        together = joint[None]
+        for likelihood in self.model.joint_A:
+            every = (together[:, None] * likelihood).reshape(-1, len(joint))
+            kept = self.pruning.kept(every.sum(axis=1), self.pruning.outcome)
+            together = every[kept > 0]
+        probabilities = together.sum(axis=1)
+        posteriors = together / probabilities[:, None]
+        return list(zip((probabilities / probabilities.sum()).tolist(), posteriors, strict=True))
+
+    @cached_property
+    def _policies(self) -> Policies:
+        return Policies.enumerated(self.model)
+
+    @cached_property
+    def _step(self) -> ExpectedFreeEnergy:
+        return ExpectedFreeEnergy(self.model, self._policies.tree)

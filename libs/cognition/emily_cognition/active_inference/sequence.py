@@ -18,6 +18,7 @@ from emily_cognition.active_inference.states import (
     FPI_SWEEPS,
     Beliefs,
     FreeEnergy,
+    InferenceAlgorithm,
     Observation,
     free_energy,
     infer_states,
@@ -31,7 +32,7 @@ Actions = Sequence[Sequence[int]]
 
 
 def filter_states(
-    model: GenerativeModel, rows: Rows, actions: Actions, *, inference_algo: str | None = None
+    model: GenerativeModel, rows: Rows, actions: Actions, *, inference_algo: InferenceAlgorithm | None = None
 ) -> Beliefs:
     """Online filtering: each posterior is predicted through B to be the next prior."""
     _require_lengths(rows, actions)

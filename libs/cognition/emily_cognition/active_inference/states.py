@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from emily_cognition.active_inference.errors import ModelError
-from emily_cognition.active_inference.model import EXACT_UP_TO, GenerativeModel
-from emily_cognition.active_inference.numerics import Real, contract, log, outer, softmax
+from emily_cognition.active_inference.model import GenerativeModel
+from emily_cognition.active_inference.numerics import SMALLEST, Real, contract, log, outer, softmax
+from emily_cognition.active_inference.validation import TOLERANCE, require_count
 
 FPI_SWEEPS = 16
+EXACT_UP_TO = 4096
+"""Joint states up to which exact inference is the default."""
+
+_LEAST_LOG = float(np.log(SMALLEST))
 
 Observation = int | Real | None
 Beliefs = tuple[Real, ...]
+InferenceAlgorithm = Literal["exact", "fpi"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ def infer_states(
     observations: Sequence[Observation],
     prior: Beliefs,
     *,
-    inference_algo: str | None = None,
+    inference_algo: InferenceAlgorithm | None = None,
     sweeps: int = FPI_SWEEPS,
 ) -> Beliefs:
     """The posterior marginals of every factor.
@@ -62,34 +69,57 @@ def infer_states(
         model: Is not changed, whatever is masked.
         observations: One for each modality.
         prior: One distribution for each factor.
-        inference_algo: `exact` (joint Bayes), `fpi` (mean field), or by the number of joint states.
+        inference_algo: `exact` (joint Bayes) or `fpi` (mean field); by default exact up to `EXACT_UP_TO`
+            joint states.
         sweeps: Of fixed-point iteration.
 
     Raises:
-        ModelError: An observation does not fit its modality, or the algorithm is unknown.
+        ModelError: An observation or the prior does not fit.
     """
-    observations = _checked(model, observations)
+    seen = checked(model, observations)
+    _require_prior(model, prior)
     algorithm = inference_algo or ("exact" if model.joint_states <= EXACT_UP_TO else "fpi")
     if algorithm == "exact":
-        return marginals(model, joint_posterior(model, observations, outer(*prior).ravel()))
-    if algorithm == "fpi":
-        return _fixed_point(model, observations, prior, sweeps)
-    raise ModelError(f"inference_algo: {algorithm!r} is neither 'exact' nor 'fpi'")
+        return marginals(model, _posterior(model, seen, outer(*prior).ravel()))
+    return _fixed_point(model, seen, prior, sweeps)
 
 
 def joint_posterior(model: GenerativeModel, observations: Sequence[Observation], joint_prior: Real) -> Real:
-    """Exact posterior `(joint states,)` by Bayes' rule, from a prior of the same shape."""
-    evidence = np.zeros(model.joint_states)
-    for log_a, observation in zip(model.joint_log_A, observations, strict=True):
-        if observation is not None:
-            evidence = evidence + (
-                log_a[observation] if isinstance(observation, int) else observation @ log_a
-            )
-    weights = joint_prior * np.exp(evidence - evidence.max())
-    total = weights.sum()
-    if not total > 0:
-        return softmax(log(joint_prior) + evidence)
-    return np.asarray(weights / total)
+    """Exact posterior `(joint states,)` by Bayes' rule, from a prior of the same shape.
+
+    Observations that are impossible under the prior leave the belief that needs the least impossible.
+
+    Raises:
+        ModelError: An observation does not fit.
+    """
+    return _posterior(model, checked(model, observations), joint_prior)
+
+
+def _posterior(model: GenerativeModel, observations: Sequence[Observation], joint_prior: Real) -> Real:
+    evidence = _joint_evidence(model, observations, -np.inf)
+    top = evidence.max()
+    if top > -np.inf:
+        weights = joint_prior * np.exp(evidence - top)
+        total = weights.sum()
+        if total > 0:
+            return np.asarray(weights / total)
+    return softmax(log(joint_prior) + _joint_evidence(model, observations, _LEAST_LOG))
+
+
+def _joint_evidence(model: GenerativeModel, observations: Sequence[Observation], least: float) -> Real:
+    """(joint states,) log-likelihood, not below `least` a modality; soft observations clip as ln A does."""
+    hard = [
+        row + observation
+        for row, observation in zip(model.first_rows, observations, strict=True)
+        if isinstance(observation, int)
+    ]
+    logs = model.joint_log_A.take(hard, axis=0)
+    evidence = (logs if least == -np.inf else np.maximum(logs, least)).sum(axis=0)
+    for row, observation in zip(model.first_rows, observations, strict=True):
+        if observation is not None and not isinstance(observation, int):
+            own = model.joint_log_A[row : row + len(observation)]
+            evidence = evidence + observation @ np.maximum(own, _LEAST_LOG)
+    return np.asarray(evidence)
 
 
 def marginals(model: GenerativeModel, joint: Real) -> Beliefs:
@@ -100,14 +130,22 @@ def marginals(model: GenerativeModel, joint: Real) -> Beliefs:
 
 
 def predict_states(model: GenerativeModel, beliefs: Beliefs, action: Sequence[int]) -> Beliefs:
-    """The empirical prior after an action `(factors,)`."""
+    """What is expected of each factor after an action `(factors,)`.
+
+    Raises:
+        ModelError: A control does not exist.
+    """
+    require_count("action", action, len(model.B))
     predicted = []
-    for f, factors in enumerate(model.B_dependencies):
-        control = int(action[f])
-        if not 0 <= control < model.num_controls[f]:
-            raise ModelError(f"action[{f}]: {control} is not in 0..{model.num_controls[f] - 1}")
-        given = {1 + i: beliefs[d] for i, d in enumerate(factors)}
-        predicted.append(contract(model.B[f][..., control], given))
+    for f, parents in enumerate(model.B_dependencies):
+        control, controls = int(action[f]), model.num_controls[f]
+        if not 0 <= control < controls:
+            raise ModelError(f"action[{f}]: {control} is not in 0..{controls - 1}")
+        if model.static[f]:
+            predicted.append(beliefs[f])
+            continue
+        joint = beliefs[f] if parents == (f,) else outer(*(beliefs[d] for d in parents)).ravel()
+        predicted.append((joint @ model.flat_B[f]).reshape(controls, -1)[control])
     return tuple(predicted)
 
 
@@ -116,7 +154,7 @@ def free_energy(
 ) -> FreeEnergy:
     """Variational free energy of a posterior for one set of observations."""
     accuracy = 0.0
-    for m, evidence in log_likelihoods(model, _checked(model, observations)):
+    for m, evidence in log_likelihoods(model, checked(model, observations)):
         accuracy += float(contract(evidence, dict(enumerate(beliefs[f] for f in model.A_dependencies[m]))))
     return FreeEnergy(
         neg_entropy=sum(float(q @ log(q)) for q in beliefs),
@@ -166,9 +204,13 @@ def _fixed_point(
     return beliefs
 
 
-def _checked(model: GenerativeModel, observations: Sequence[Observation]) -> list[Observation]:
-    if len(observations) != len(model.A):
-        raise ModelError(f"observations: {len(observations)} given, {len(model.A)} modalities")
+def checked(model: GenerativeModel, observations: Sequence[Observation]) -> list[Observation]:
+    """The observations as plain indices, distributions or None.
+
+    Raises:
+        ModelError: One does not fit its modality.
+    """
+    require_count("observations", observations, len(model.A))
     return [_observation(model, m, observation) for m, observation in enumerate(observations)]
 
 
@@ -185,7 +227,14 @@ def _observation(model: GenerativeModel, m: int, observation: Observation) -> Ob
         soft.shape != (outcomes,)
         or not np.isfinite(soft).all()
         or (soft < 0).any()
-        or abs(soft.sum() - 1) > 1e-6
+        or abs(soft.sum() - 1) > TOLERANCE
     ):
         raise ModelError(f"observations[{m}]: a soft observation is a distribution of shape ({outcomes},)")
     return soft
+
+
+def _require_prior(model: GenerativeModel, prior: Beliefs) -> None:
+    require_count("prior", prior, len(model.B))
+    for f, (p, states) in enumerate(zip(prior, model.num_states, strict=True)):
+        if p.shape != (states,):
+            raise ModelError(f"prior[{f}]: shape {p.shape}, but ({states},) is needed")
