@@ -73,10 +73,10 @@ class CheckpointMetrics:
         cold.set(cold_start)
 
     def written(self, size: int, seconds: float) -> None:
-        """A checkpoint was written."""
+        """A checkpoint was written, of the state that was newest when the writing began."""
         self._bytes.set(size)
         self._seconds.set(seconds)
-        self.current()
+        self._current = time.monotonic() - seconds
 
     def current(self) -> None:
         """The checkpoint holds the newest state."""

@@ -99,6 +99,16 @@ def test_a_checkpoint_that_does_not_fit_the_type_is_refused() -> None:
             decode_state(data, other, name="mind", version=1)
 
 
+def test_an_extension_of_a_later_codec_is_refused() -> None:
+    class Later(msgspec.Struct):
+        weights: msgspec.msgpack.Ext
+        label: str = ""
+
+    data = encode_state(Later(msgspec.msgpack.Ext(9, b"")), name="mind", version=1)
+    with pytest.raises(CheckpointError, match="extension type 9 is unknown"):
+        decode_state(data, Inner, name="mind", version=1)
+
+
 def test_what_is_no_value_can_not_stand_in_a_state() -> None:
     with pytest.raises(TypeError, match="object can't stand in a state"):
         encode_state(Inner(weights=object(), label=""), name="mind", version=1)  # type: ignore[arg-type]

@@ -178,6 +178,19 @@ def test_a_service_that_loses_the_bus_says_so_and_is_ready_again_when_it_is_back
         bus.wait(10)
 
 
+def test_a_service_pays_at_its_start_only_for_what_it_uses() -> None:
+    heavy = "{'numpy', 'litestar', 'opentelemetry', 'websockets'}"
+    told = subprocess.run(
+        (sys.executable, "-c", f"import sys, emily_runtime; print({heavy} & set(sys.modules))"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert told.stdout == "set()\n"
+
+
 def web_on(endpoint: str, state_dir: Path) -> ServiceProcess:
     command = (sys.executable, str(Path(__file__).with_name("specimen.py")), "web")
     return ServiceProcess(command, name="web", endpoint=endpoint, namespace="emily/blue", state_dir=state_dir)
