@@ -12,7 +12,7 @@ from emily_instinct.appraisal import Appraisal
 
 from emily_reflex.impression import Impression
 
-WORST_REWARD, BEST_REWARD = -1.0, 1.0
+BEST_REWARD = 1.0
 
 
 def of_stimulus(stimulus: Stimulus, impression: Impression) -> Appraisal:
@@ -25,14 +25,13 @@ def of_stimulus(stimulus: Stimulus, impression: Impression) -> Appraisal:
 
 
 def of_reward(error: float, *, expected: float) -> Appraisal:
-    """A reward is felt by its prediction error; to expect little of one's own acts is a threat.
+    """A reward is felt by its prediction error; to expect less than the best of one's acts is a threat.
 
     Args:
         error: Reward prediction error.
-        expected: Reward that is expected from now on; from the best to the worst, threat goes from 0 to 1.
+        expected: Reward that is expected from now on; the threat is what it lacks to the best.
     """
-    threat = (BEST_REWARD - expected) / (BEST_REWARD - WORST_REWARD)
-    return Appraisal(reward_prediction_error=error, threat=min(1.0, max(0.0, threat)))
+    return Appraisal(reward_prediction_error=error, threat=min(1.0, max(0.0, BEST_REWARD - expected)))
 
 
 def feel(body: Body, at: float, felt: Appraisal, threats: Collection[float]) -> Body:
