@@ -67,7 +67,7 @@ class Inference(Mind[InferenceSettings, InferenceState]):
 
     def initial(self) -> InferenceState:
         """What the trained model knows, and nobody met yet."""
-        return InferenceState(vision=innate(self._model))
+        return InferenceState(vision=innate(self._model, self.settings.seed))
 
     def step(self, state: InferenceState, event: Broadcast) -> tuple[InferenceState, tuple[Emission, ...]]:
         """A decision, or what was learned from an outcome.
@@ -137,4 +137,4 @@ class Inference(Mind[InferenceSettings, InferenceState]):
 def _hypothesise(state: InferenceState, request: HypothesesRequest) -> Hypotheses:
     if request.modality != "vision":
         raise Refused(f"modality: {request.modality!r} has no hypotheses; ask about vision")
-    return sampled(state.vision.evidence, request)
+    return sampled(state.vision.sampler, state.vision.evidence, request)

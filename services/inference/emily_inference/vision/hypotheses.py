@@ -35,7 +35,11 @@ class Structure(NamedTuple):
         return f"shift ({self.right:+d}, {self.down:+d}), noise {self.noise:g}"
 
 
-_OFFSETS = range(-_FARTHEST, _FARTHEST + 1)
+_OFFSETS = tuple(range(-_FARTHEST, _FARTHEST + 1))
+
+VOCABULARY: dict[str, tuple[float, ...]] = {"right": _OFFSETS, "down": _OFFSETS, "noise": _DEVIATIONS}
+"""What hypotheses are composed of."""
+
 STRUCTURES = tuple(Structure(*parts) for parts in itertools.product(_OFFSETS, _OFFSETS, _DEVIATIONS))
 """All hypotheses; a hypothesis is named by its index here."""
 

@@ -1,21 +1,27 @@
-"""Drawing structural hypotheses in proportion to how well they explain what was seen."""
+"""Drawing structural hypotheses in proportion to how well they explain what was seen, by a GFlowNet."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
-from emily_cognition.active_inference.numerics import softmax
+from emily_cognition.gflownet import Environment, GFlowNet, HypothesisSet, Objective, Recipe, diversity, fit
 from emily_contracts import Hypotheses, HypothesesRequest, Hypothesis
 from numpy.typing import NDArray
 
-from emily_inference.vision.hypotheses import STRUCTURES, log_prior
+from emily_inference.vision.hypotheses import STRUCTURES, VOCABULARY, log_prior
 
 CALM = 4.0
 """Divides log rewards, so that weaker explanations are drawn too and are there when the world changes."""
 
+_RECIPE = Recipe(Objective.TRAJECTORY_BALANCE, batch=32, rate=3e-2, epsilon=0.05)
+_FIRST_ITERATIONS = 200
+_ITERATIONS = 2
 _DRAWS = 32
 _MOST = 4
-_NEGLIGIBLE = np.log(1e-3)
+_NEGLIGIBLE = float(np.log(1e-3))
 _LOG_PRIOR = log_prior()
+_ENVIRONMENT = HypothesisSet(VOCABULARY).environment(_LOG_PRIOR / CALM)
 
 Array = NDArray[np.float64]
 
@@ -25,37 +31,58 @@ def log_posterior(evidence: Array) -> Array:
     return _LOG_PRIOR + evidence
 
 
-def weighed(evidence: Array, rng: np.random.Generator) -> tuple[int, ...]:
-    """The likeliest few of a sample, likeliest first, without those that hardly count beside the first."""
+@lru_cache(maxsize=16)
+def unbiased_sampler(seed: int) -> GFlowNet:
+    """A sampler that draws structures as they are likely before anything was seen."""
+    rng = np.random.default_rng(seed)
+    untrained = GFlowNet.create(_ENVIRONMENT, rng, hidden=(32,))
+    return fit(untrained, _ENVIRONMENT, _RECIPE, iterations=_FIRST_ITERATIONS, rng=rng)[0]
+
+
+def retrained(sampler: GFlowNet, evidence: Array, rng: np.random.Generator) -> GFlowNet:
+    """The sampler after a little more training, on the evidence as it is now."""
+    return fit(sampler.anew(), _environment(evidence), _RECIPE, iterations=_ITERATIONS, rng=rng)[0]
+
+
+def weighed(
+    sampler: GFlowNet, evidence: Array, before: tuple[int, ...], rng: np.random.Generator
+) -> tuple[int, ...]:
+    """The likeliest few of a sample and of those weighed before, likeliest first.
+
+    Without those that hardly count beside the first.
+    """
     score = log_posterior(evidence)
-    drawn = np.unique(rng.choice(len(score), size=_DRAWS, p=softmax(score / CALM)))
-    ranked = drawn[np.argsort(-score[drawn], kind="stable")][:_MOST]
+    drawn = sampler.sample(_environment(evidence), _DRAWS, rng).objects
+    candidates = np.union1d(drawn, before)
+    ranked = candidates[np.argsort(-score[candidates], kind="stable")][:_MOST]
     return tuple(int(index) for index in ranked if score[index] > score[ranked[0]] + _NEGLIGIBLE)
 
 
-def sampled(evidence: Array, request: HypothesesRequest) -> Hypotheses:
-    """A sample as asked for, and how diverse it is.
-
-    There are few enough structures to draw from the target itself, so the sampler can't collapse; a
-    temperature other than 1 moves it away from the target by the total variation that is reported.
-    """
-    log_reward = log_posterior(evidence) / CALM
-    target, sampler = softmax(log_reward), softmax(log_reward / request.temperature)
-    drawn = np.random.default_rng(request.seed).multinomial(request.count, sampler)
-    found = np.flatnonzero(drawn)
-    ranked = found[np.argsort(-sampler[found], kind="stable")]
+def sampled(sampler: GFlowNet, evidence: Array, request: HypothesesRequest) -> Hypotheses:
+    """A sample as asked for, likeliest first, and its diversity against the exact target."""
+    environment = _environment(evidence)
+    rng = np.random.default_rng(request.seed)
+    sample = sampler.sample(environment, request.count, rng, temperature=request.temperature)
+    distribution = sampler.distribution(environment)
+    report = diversity(environment, sample.objects, distribution)
+    found, drawn = np.unique(sample.objects, return_counts=True)
+    ranked = np.argsort(-distribution[found], kind="stable")
     return Hypotheses(
         hypotheses=tuple(
             Hypothesis(
-                description=str(STRUCTURES[index]),
-                drawn=int(drawn[index]),
-                log_probability=float(np.log(sampler[index])),
-                log_reward=float(log_reward[index]),
+                description=str(STRUCTURES[found[i]]),
+                drawn=int(drawn[i]),
+                log_probability=float(np.log(distribution[found[i]])),
+                log_reward=float(environment.log_reward[found[i]]),
             )
-            for index in ranked
+            for i in ranked
         ),
-        unique=len(found),
-        expected_unique=float(np.sum(1 - (1 - target) ** request.count)),
-        total_variation=float(0.5 * np.abs(sampler - target).sum()),
-        collapsed=False,
+        unique=report.unique,
+        expected_unique=report.expected_unique,
+        total_variation=report.total_variation,
+        collapsed=report.collapsed,
     )
+
+
+def _environment(evidence: Array) -> Environment:
+    return _ENVIRONMENT.rewarded(log_posterior(evidence) / CALM)

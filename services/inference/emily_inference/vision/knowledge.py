@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 from emily_cognition.active_inference.numerics import softmax
+from emily_cognition.gflownet import GFlowNet
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from emily_inference.vision import hypothesising
@@ -20,12 +22,14 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         counts: (PLACES, LEVELS, DIGITS, styles) Dirichlet counts of A.
         evidence: (H,) log evidence of each structure; older episodes fade.
+        sampler: Draws structures in proportion to prior and evidence.
         episodes: That were learned from.
         hypotheses: Structures under which pictures are seen, likeliest first.
     """
 
     counts: NDArray[np.float64]
     evidence: NDArray[np.float64]
+    sampler: GFlowNet
     episodes: int = 0
     hypotheses: tuple[int, ...] = (UNCHANGED,)
 
@@ -35,9 +39,13 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
         return softmax(score)
 
 
-def innate(model: VisionModel) -> Knowledge:
+def innate(model: VisionModel, seed: int) -> Knowledge:
     """What is known before the first episode."""
-    return Knowledge(counts=model.counts, evidence=np.zeros(len(STRUCTURES)))
+    return Knowledge(
+        counts=model.counts,
+        evidence=np.zeros(len(STRUCTURES)),
+        sampler=hypothesising.unbiased_sampler(seed),
+    )
 
 
 def learn(
@@ -61,9 +69,13 @@ def learn(
         structure=knowledge.hypotheses[0],
         rates=rates,
     )
-    evidence, hypotheses = knowledge.evidence, knowledge.hypotheses
-    if hypothesise:
-        evidence = rates.memory * evidence + structure_evidence(knowledge.counts, model.prior, seen, digit)
-        evidence -= evidence.max()
-        hypotheses = hypothesising.weighed(evidence, np.random.default_rng([seed, knowledge.episodes]))
-    return Knowledge(counts=counts, evidence=evidence, episodes=knowledge.episodes + 1, hypotheses=hypotheses)
+    learned = replace(knowledge, counts=counts, episodes=knowledge.episodes + 1)
+    if not hypothesise:
+        return learned
+    explained = structure_evidence(knowledge.counts, model.prior, seen, digit)
+    evidence = rates.memory * knowledge.evidence + explained
+    evidence -= evidence.max()
+    rng = np.random.default_rng([seed, knowledge.episodes])
+    sampler = hypothesising.retrained(knowledge.sampler, evidence, rng)
+    hypotheses = hypothesising.weighed(sampler, evidence, knowledge.hypotheses, rng)
+    return replace(learned, evidence=evidence, sampler=sampler, hypotheses=hypotheses)
