@@ -1,13 +1,7 @@
 """A world lives on a real bus: it ends by itself, counts silence, and stops when told."""
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,6 +15,7 @@ from emily_bus.testing import router
 from emily_contracts import Act, Action, Decision, Outcome, Status, Stimulus, successor_id
 from emily_contracts.topics import ACTION, INBOUND_OUTCOME, INBOUND_STIMULUS, OUTBOUND_DECISION
 from emily_runtime import Life
+from emily_runtime.testing import ServiceProcess
 from emily_world.service import World
 from emily_world.settings import WorldSettings
 
@@ -181,50 +176,34 @@ def test_the_host_is_felt_as_often_as_asked_and_acts_are_carried_out(
     assert all(action.done for action in actions)
 
 
-def test_the_process_ends_with_zero_when_its_pictures_are_over(endpoint: str, tmp_path: Path) -> None:
-    process = start(endpoint, tmp_path, EPISODES="2", RETRIES="0", ANSWER_TIMEOUT_S="0.1")
-    output, errors = process.communicate(timeout=DEADLINE_S)
-    assert process.returncode == 0, errors
-    assert json.loads(output)["failed"] == 2
+@pytest.fixture
+def process(endpoint: str, tmp_path: Path) -> Iterator[ServiceProcess]:
+    command = (sys.executable, "-m", "emily_world")
+    process = ServiceProcess(command, name="world", endpoint=endpoint, namespace="emily", state_dir=tmp_path)
+    yield process
+    process.kill()
 
 
-def test_the_process_drains_on_a_signal(endpoint: str, tmp_path: Path) -> None:
-    process = start(endpoint, tmp_path, WORLD="host", INTERVAL_S="60")
-    wait_until_ready(process, tmp_path / "run" / "emily" / "world.json")
-    process.send_signal(signal.SIGTERM)
-    output, errors = process.communicate(timeout=DEADLINE_S)
-    assert process.returncode == 0, errors
-    assert json.loads(output)["world"] == "host"
+def last_line(process: ServiceProcess) -> dict[str, Any]:
+    lines = [json.loads(line) for line in process.log.read_text().splitlines() if line.startswith('{"world"')]
+    told: dict[str, Any] = lines[-1]
+    return told
 
 
-def test_wrong_settings_are_all_told_at_once(endpoint: str, tmp_path: Path) -> None:
-    process = start(endpoint, tmp_path, STRATEGY="lucky", EPISODES="0", COLOUR="blue")
-    _, errors = process.communicate(timeout=DEADLINE_S)
-    assert process.returncode == 2
+def test_the_process_ends_with_zero_when_its_pictures_are_over(process: ServiceProcess) -> None:
+    process.launch(episodes="2", retries="0", answer_timeout_s="0.1")
+    assert process.wait() == 0
+    assert last_line(process)["failed"] == 2
+
+
+def test_the_process_drains_on_a_signal(process: ServiceProcess) -> None:
+    process.start(world="host", interval_s="60")
+    assert process.stop() == 0
+    assert last_line(process)["world"] == "host"
+
+
+def test_wrong_settings_are_all_told_at_once(process: ServiceProcess) -> None:
+    process.launch(strategy="lucky", episodes="0", colour="blue")
+    assert process.wait() == 2
     for setting in ("EMILY_WORLD_STRATEGY", "EMILY_WORLD_EPISODES", "EMILY_WORLD_COLOUR"):
-        assert setting in errors
-
-
-def start(endpoint: str, state_dir: Path, **given: str) -> subprocess.Popen[str]:
-    own = {f"EMILY_WORLD_{name}": value for name, value in given.items()}
-    own |= {"EMILY_WORLD_BUS_ENDPOINT": endpoint, "EMILY_WORLD_STATE_DIR": str(state_dir)}
-    return subprocess.Popen(
-        (sys.executable, "-m", "emily_world"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | own,
-    )
-
-
-def wait_until_ready(process: subprocess.Popen[str], announcement: Path) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "it ended before it was ready"
-        with contextlib.suppress(OSError, ValueError):
-            address = json.loads(announcement.read_text())["http"]
-            with urllib.request.urlopen(f"{address}/readyz", timeout=1.0):
-                return
-        time.sleep(0.01)
-    raise TimeoutError(f"not ready within {DEADLINE_S:g} s")
+        assert setting in process.log.read_text()
