@@ -1,5 +1,6 @@
 """Agreement with pymdp 1.0.4 in float64, and with exact inference where pymdp approximates."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -30,7 +31,7 @@ CASES = (
     "pymdp_rand_novelty_seed16",
     "pymdp_inductive_chain5",
 )
-EXACTLY = {"rtol": 1e-9, "atol": 1e-9}
+assert_close = functools.partial(np.testing.assert_allclose, rtol=0, atol=1e-9)
 
 Golden = Callable[[str], Any]
 
@@ -77,7 +78,7 @@ def test_beliefs_and_their_free_energy_agree_with_pymdp(golden: Golden, name: st
         qs = agent.infer_states(step["obs"], prior)
 
         for ours, theirs in zip(qs, step["qs"], strict=True):
-            np.testing.assert_allclose(ours, theirs, **EXACTLY)
+            assert_close(ours, theirs)
         energy = free_energy(agent.model, step["obs"], prior, qs)
         parts = step["vfe_components"]
         assert energy.total == pytest.approx(step["vfe"], abs=1e-9)
@@ -94,10 +95,10 @@ def test_policies_and_actions_agree_with_pymdp(golden: Golden, name: str) -> Non
     for step in case["steps"]:
         q_pi, neg_efe = agent.infer_policies(vectors(step["qs"]))
 
-        np.testing.assert_allclose(neg_efe, step["neg_efe"], **EXACTLY)
-        np.testing.assert_allclose(q_pi, step["q_pi"], **EXACTLY)
+        assert_close(neg_efe, step["neg_efe"])
+        assert_close(q_pi, step["q_pi"])
         for ours, theirs in zip(agent.action_marginals(q_pi), step["action_marginals"], strict=True):
-            np.testing.assert_allclose(ours, theirs, **EXACTLY)
+            assert_close(ours, theirs)
         if step["argmax_gap"] > 1e-6:
             compared += 1
             assert list(agent.sample_action(q_pi, rng)) == step["action"]
@@ -125,8 +126,8 @@ def test_terms_of_expected_free_energy_agree_with_pymdp(golden: Golden, name: st
         }
         for term in step["efe_terms"][0][0]:
             theirs = [[depth[term] for depth in policy] for policy in step["efe_terms"]]
-            np.testing.assert_allclose(ours[term], theirs, **EXACTLY, err_msg=term)
-        np.testing.assert_allclose(report.neg_efe, step["neg_efe"], **EXACTLY)
+            assert_close(ours[term], theirs, err_msg=term)
+        assert_close(report.neg_efe, step["neg_efe"])
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name != "pymdp_tmaze_len2"])
@@ -137,7 +138,7 @@ def test_next_prior_agrees_with_pymdp(golden: Golden, name: str) -> None:
         expected = agent.update_empirical_prior(step["action"], vectors(step["qs"]))
 
         for ours, theirs in zip(expected, after["prior"], strict=True):
-            np.testing.assert_allclose(ours, theirs, **EXACTLY)
+            assert_close(ours, theirs)
 
 
 def test_reachability_agrees_with_pymdp(golden: Golden) -> None:
@@ -164,7 +165,7 @@ def test_beliefs_over_sequences_and_learning_agree_with_pymdp(golden: Golden, al
     beliefs = SEQUENCES[algorithm](model, case["obs"], case["actions"])
 
     for ours, expected in zip(beliefs, theirs["qs"], strict=True):
-        np.testing.assert_allclose(ours, expected, **EXACTLY)
+        assert_close(ours, expected)
     if theirs["vfe"] is not None:
         energy = sequence_free_energy(model, case["obs"], case["actions"], beliefs)
         assert energy.total == pytest.approx(theirs["vfe"], abs=1e-9)
@@ -174,7 +175,7 @@ def test_beliefs_over_sequences_and_learning_agree_with_pymdp(golden: Golden, al
     assert learned.pA is not None
     assert learned.pB is not None
     for ours, expected in zip(learned.pA + learned.pB, theirs["qA"] + theirs["qB"], strict=True):
-        np.testing.assert_allclose(ours, expected, **EXACTLY)
+        assert_close(ours, expected)
 
 
 def test_filter_and_smoother_agree_with_the_exact_hidden_markov_model(golden: Golden) -> None:
@@ -183,10 +184,10 @@ def test_filter_and_smoother_agree_with_the_exact_hidden_markov_model(golden: Go
     filtered = hmm_filter(case["A"], case["B"], case["D"], case["obs"], case["actions"])
     smoothed, pairwise = hmm_smoother(case["B"], filtered, case["actions"])
 
-    np.testing.assert_allclose(filtered, case["filtered"], **EXACTLY)
-    np.testing.assert_allclose(smoothed, case["smoothed"], **EXACTLY)
-    np.testing.assert_allclose(pairwise.sum(axis=1), smoothed[:-1], **EXACTLY)
-    np.testing.assert_allclose(pairwise.sum(axis=2), smoothed[1:], **EXACTLY)
+    assert_close(filtered, case["filtered"])
+    assert_close(smoothed, case["smoothed"])
+    assert_close(pairwise.sum(axis=1), smoothed[:-1])
+    assert_close(pairwise.sum(axis=2), smoothed[1:])
 
 
 @pytest.mark.parametrize("name", ["pymdp_rand_1factor_seed11", "pymdp_inductive_chain5"])
@@ -196,4 +197,4 @@ def test_exact_inference_of_one_factor_agrees_with_pymdp(golden: Golden, name: s
     for step in case["steps"]:
         (ours,) = agent.infer_states(step["obs"], vectors(step["prior"]))
 
-        np.testing.assert_allclose(ours, step["qs"][0], **EXACTLY)
+        assert_close(ours, step["qs"][0])
