@@ -160,8 +160,13 @@ def _announce(life: Life, settings: ServiceSettings, port: int) -> Path:
     host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
     address = f"http://{host}:{port}"
     path = settings.state_dir / "run" / settings.namespace / f"{life.name}.json"
+    try:
+        write_atomically(path, json.dumps({"pid": os.getpid(), "http": address}).encode())
+    except OSError as failure:
+        raise SettingsError(
+            f"state_dir={settings.state_dir}: {failure.strerror}; choose a folder that can be written"
+        ) from None
     _log.info("started", http=address, version=life.version)
-    write_atomically(path, json.dumps({"pid": os.getpid(), "http": address}).encode())
     return path
 
 

@@ -111,7 +111,9 @@ class Relay(Mind[ServiceSettings, Counted]):
 class WebSettings(ServiceSettings, frozen=True, kw_only=True):
     """How the service behaves."""
 
-    behaviour: Literal["calm", "crashing", "stubborn", "unready", "done", "flaky", "unservable"] = "calm"
+    behaviour: Literal[
+        "calm", "crashing", "stubborn", "unready", "done", "flaky", "unservable", "patient"
+    ] = "calm"
 
 
 class Web(Service[WebSettings]):
@@ -121,6 +123,10 @@ class Web(Service[WebSettings]):
     settings_type = WebSettings
     needs = ("database", "subscriptions")
 
+    def __init__(self, settings: WebSettings) -> None:
+        super().__init__(settings)
+        self._asked = anyio.Event()
+
     def http(self, life: Life) -> Any:
         async def application(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] == "lifespan":
@@ -128,6 +134,7 @@ class Web(Service[WebSettings]):
                 failed = self.settings.behaviour == "unservable"
                 await send({"type": f"{message['type']}.{'failed' if failed else 'complete'}"})
                 return
+            self._asked.set()
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": f"own {life.version}".encode()})
 
@@ -146,6 +153,8 @@ class Web(Service[WebSettings]):
             return
         life.ready("database")
         await life.stopping.wait()
+        if self.settings.behaviour == "patient":
+            await self._asked.wait()
         if self.settings.behaviour == "stubborn":
             await anyio.sleep_forever()
 

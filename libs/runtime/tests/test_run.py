@@ -90,6 +90,17 @@ def test_a_dependency_that_comes_late_is_tried_until_it_is_there(specimen: Speci
     assert web.stop() == 0
 
 
+def test_a_service_that_drains_still_answers_and_is_not_ready(specimen: Specimen) -> None:
+    web = specimen("web")
+    web.start(behaviour="patient", drain_timeout_s="20")
+    web.send(signal.SIGTERM)
+    web.wait_until(lambda: not web.is_ready())
+    assert web.get("/readyz").json()["detail"] == "web is draining; unmet: nothing"
+    assert web.get("/healthz").status == 200
+    assert web.get("/own").status == 200
+    assert web.wait() == 0
+
+
 def test_a_drain_that_is_late_is_cut_off_and_ends_with_1(specimen: Specimen) -> None:
     web = specimen("web")
     web.start(behaviour="stubborn", drain_timeout_s="0.1")
@@ -141,6 +152,15 @@ def test_an_address_that_is_taken_is_a_wrong_setting(specimen: Specimen) -> None
         web.launch(http_port=str(port))
         assert web.wait() == 2
     assert f"http_port={port}: Address already in use; choose another" in web.log.read_text()
+
+
+def test_a_state_folder_that_cannot_be_written_is_a_wrong_setting(specimen: Specimen, tmp_path: Path) -> None:
+    web = specimen("web")
+    file = tmp_path / "file"
+    file.touch()
+    web.launch(state_dir=str(file))
+    assert web.wait() == 2
+    assert f"state_dir={file}: Not a directory; choose a folder" in web.log.read_text()
 
 
 @pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("--port=3", 2)])
