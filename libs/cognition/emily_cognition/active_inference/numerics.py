@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,11 +54,6 @@ def digamma(x: Real) -> Real:
     for coefficient in reversed(_BERNOULLI):
         series = inverse * (coefficient + series)
     return np.asarray(shift + np.log(value) - 0.5 / value + series)
-
-
-def log_gamma(x: Real) -> Real:
-    """Logarithm of the gamma function, elementwise."""
-    return np.asarray(np.vectorize(math.lgamma, otypes=[np.float64])(x))
 
 
 def dirichlet_novelty(counts: Real) -> Real:

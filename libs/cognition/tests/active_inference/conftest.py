@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from emily_cognition.active_inference import GenerativeModel
 from emily_cognition.active_inference.numerics import Real
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 RandomModel = Callable[..., GenerativeModel]
 
