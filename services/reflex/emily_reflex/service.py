@@ -21,7 +21,7 @@ from emily_contracts.topic import AnyQuery, AnyTopic
 from emily_contracts.topics import ATTEND, BODY, OUTCOME, PERCEPT, STIMULUS
 from emily_instinct.allostasis import Body, levels, set_points
 from emily_instinct.appraisal import Appraisal
-from emily_instinct.modulation import modulation
+from emily_instinct.modulation import modulate
 from emily_runtime import Emission, Gauges, Mind, Refused
 from msgspec.structs import replace
 
@@ -85,6 +85,7 @@ class Reflex(Mind[ReflexSettings, ReflexState]):
     def _perceived(self, state: ReflexState, stimulus: Stimulus) -> Step:
         impression, state = self._sensed(state, stimulus)
         state = self._moved(state, stimulus, feeling.of_stimulus(stimulus, impression))
+        body = _body(stimulus, state.body)
         at = stimulus.at.timestamp()
         oscillator = attention.turn_to(stimulus, state.oscillator, at)
         gated = attention.gate(stimulus, oscillator, at)
@@ -96,7 +97,7 @@ class Reflex(Mind[ReflexSettings, ReflexState]):
             modality=stimulus.modality,
             subject=stimulus.subject,
             episode=stimulus.episode,
-            modulation=_modulation(state.body),
+            modulation=body.modulation,
             signals=gated if self.settings.alpha else attention.ungated(stimulus),
             label=impression.label,
             margin=impression.margin,
@@ -105,10 +106,8 @@ class Reflex(Mind[ReflexSettings, ReflexState]):
             reflex=self._reflex(stimulus, state.body),
             text=stimulus.text,
         )
-        return replace(state, oscillator=oscillator), (
-            Emission(PERCEPT, percept),
-            _body(stimulus, state.body, percept),
-        )
+        felt = replace(state, oscillator=oscillator)
+        return felt, (Emission(PERCEPT, percept), Emission(BODY, body))
 
     def _sensed(self, state: ReflexState, stimulus: Stimulus) -> tuple[Impression, ReflexState]:
         subject = stimulus.subject
@@ -123,6 +122,7 @@ class Reflex(Mind[ReflexSettings, ReflexState]):
         reward, error = state.reward.learn(outcome.modality, outcome.reward, None)
         appraisal = feeling.of_reward(error, expected=reward.value(outcome.modality))
         state = self._moved(replace(state, reward=reward), outcome, appraisal)
+        body = _body(outcome, state.body, error)
         percept = Percept(
             id=successor_id(outcome.id, "percept"),
             at=outcome.at,
@@ -131,11 +131,11 @@ class Reflex(Mind[ReflexSettings, ReflexState]):
             modality=outcome.modality,
             subject=outcome.subject,
             episode=outcome.episode,
-            modulation=_modulation(state.body),
+            modulation=body.modulation,
             outcome=outcome,
             reward_prediction_error=error,
         )
-        return state, (Emission(PERCEPT, percept), _body(outcome, state.body, percept))
+        return state, (Emission(PERCEPT, percept), Emission(BODY, body))
 
     def _moved(self, state: ReflexState, event: Stimulus | Outcome, appraisal: Appraisal) -> ReflexState:
         """The state after the body felt an event; a frozen body feels nothing, but its time passes."""
@@ -165,22 +165,18 @@ def _attend(state: ReflexState, request: AttentionRequest) -> Attention:
     )
 
 
-def _modulation(body: Body) -> Modulation:
-    return Modulation(**vars(modulation(body)))
-
-
-def _body(event: Stimulus | Outcome, body: Body, percept: Percept) -> Emission:
-    state = BodyState(
+def _body(event: Stimulus | Outcome, body: Body, error: float = 0.0) -> BodyState:
+    now, expected = levels(body), set_points(body.at)
+    return BodyState(
         id=successor_id(event.id, "body"),
         at=event.at,
         stimulus_id=event.stimulus_id,
         causation_id=event.id,
         modality=event.modality,
         subject=event.subject,
-        levels=Levels(**vars(levels(body))),
-        set_points=Levels(**vars(set_points(body.at))),
-        modulation=percept.modulation,
+        levels=Levels(**vars(now)),
+        set_points=Levels(**vars(expected)),
+        modulation=Modulation(**vars(modulate(now, expected))),
         allostatic_load=body.load,
-        reward_prediction_error=percept.reward_prediction_error,
+        reward_prediction_error=error,
     )
-    return Emission(BODY, state)

@@ -49,7 +49,7 @@ class DigitsState(msgspec.Struct, frozen=True, kw_only=True):
         episode: Number of its picture in the run.
         looks: Places looked at in this episode, the last not answered yet; None is the whole picture.
         attempt: How often the last stimulus was sent again.
-        moment: Stimuli and outcomes since the run's start.
+        moment: Its stimuli and outcomes since the run's start.
         pending: The stimulus that waits for its answer; none when the subject's episodes are over.
         score: Of its finished episodes.
     """
@@ -180,7 +180,9 @@ class DigitsWorld:
         return Emission(SCENE, scene)
 
     def _at(self, state: DigitsState) -> datetime:
-        return self._start + state.moment * MOMENT
+        """Subjects take turns, so that side by side no more happens in a moment than one after another."""
+        turn = state.episode % self._settings.subjects
+        return self._start + (state.moment * self._settings.subjects + turn) * MOMENT
 
 
 def _can_be_done(act: Act) -> bool:

@@ -140,6 +140,14 @@ def test_subjects_share_the_pictures_and_each_is_seen_once(subjects: int) -> Non
     assert sum(state.score.episodes for state, _ in runs) == 20
 
 
+def test_subjects_side_by_side_take_turns_in_time() -> None:
+    several = world(episodes=9, subjects=3)
+    heard = [message for subject in range(3) for message in play(several, three_looks, subject)[1]]
+    moments = [message.at for message in heard if isinstance(message, Stimulus | Outcome)]
+    assert len(set(moments)) == len(moments)
+    assert max(moments) - min(moments) == (len(moments) - 1) * MOMENT
+
+
 def test_a_random_eye_sees_unseen_places_and_teaches_nothing() -> None:
     _, heard = play(world(episodes=3, strategy="random"), lambda _, n: look(0) if n < 20 else report(1))
     places = [stimulus.signals[0].place for stimulus in of_type(heard, Stimulus)]
