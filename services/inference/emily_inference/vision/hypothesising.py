@@ -16,7 +16,7 @@ CALM = 4.0
 
 _RECIPE = Recipe(Objective.TRAJECTORY_BALANCE, batch=32, rate=3e-2, epsilon=0.05)
 _FIRST_ITERATIONS = 200
-_ITERATIONS = 2
+_ITERATIONS = 1
 _DRAWS = 32
 _MOST = 4
 _NEGLIGIBLE = float(np.log(1e-3))
