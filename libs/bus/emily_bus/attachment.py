@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 
+import zenoh
 from emily_contracts import SCHEMA_VERSION
 
 from emily_bus.errors import Undecodable
@@ -28,15 +29,16 @@ def encode(sender: bytes, sequence: int, traceparent: str | None) -> bytes:
     return head if traceparent is None else head + traceparent.encode("ascii", "ignore")
 
 
-def decode(data: bytes) -> Attachment:
-    """The attachment in `data`, of any schema version.
+def decode(attached: zenoh.ZBytes | None) -> Attachment:
+    """The attachment in the bytes, of any schema version.
 
     Raises:
-        Undecodable: Too short or too long.
+        Undecodable: Missing, too short or too long.
     """
+    data = attached.to_bytes() if attached is not None else b""
     size = len(data)
+    if size == _HEAD.size:
+        return *_HEAD.unpack(data), None
     if not _HEAD.size <= size <= _LONGEST:
         raise Undecodable("attachment", f"{size} bytes do not hold one ({_HEAD.size} to {_LONGEST})")
-    version, sender, sequence = _HEAD.unpack_from(data)
-    traceparent = data[_HEAD.size :].decode("ascii", "ignore") if size > _HEAD.size else None
-    return version, sender, sequence, traceparent
+    return *_HEAD.unpack_from(data), data[_HEAD.size :].decode("ascii", "ignore")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 
 from emily_contracts import Overflow
+
+from emily_bus.doorbell import Doorbell
 
 BATCH = 256
 """Items after which the reader lets other tasks run."""
@@ -19,12 +22,13 @@ LINGER_S = 0.001
 class Buffer[T]:
     """Puts never block: what does not fit goes by the overflow policy.
 
-    `put` may be called on any thread, one at a time; everything else on the loop's.
+    `put` may be called on any thread; everything else on the loop's.
 
     Attributes:
         limit: Items it holds.
         dropped: Oldest items that gave way.
         rejected: Newest items that were refused.
+        refused: Those of them, as many as fit, that the reader has still to look at.
     """
 
     def __init__(self, overflow: Overflow, limit: int) -> None:
@@ -33,9 +37,9 @@ class Buffer[T]:
         self.rejected = 0
         self._rejects = overflow is Overflow.REJECT
         self._waiting: deque[T] = deque()
-        self._refused: deque[T] = deque()
-        self._loop = asyncio.get_running_loop()
-        self._wake = asyncio.Event()
+        self.refused: deque[T] = deque()
+        self._mutex = threading.Lock()
+        self._doorbell = Doorbell()
         self._woken = False
         self._closed = False
         self._taken = 0
@@ -49,17 +53,11 @@ class Buffer[T]:
             return
         if len(self._waiting) < self.limit:
             self._waiting.append(item)
-        elif self._rejects:
-            self.rejected += 1
-            if len(self._refused) < self.limit:
-                self._refused.append(item)
         else:
-            self.dropped += 1
-            self._waiting.append(item)
-            self._waiting.popleft()
+            self._overflow(item)
         if not self._woken:
             self._woken = True
-            self._loop.call_soon_threadsafe(self._wake.set)
+            self._doorbell.ring()
 
     def take(self) -> T | None:
         """The oldest item; none when there is none."""
@@ -69,10 +67,6 @@ class Buffer[T]:
             return None
         self._taken += 1
         return item
-
-    def take_refused(self) -> T | None:
-        """The oldest refused item."""
-        return self._refused.popleft() if self._refused else None
 
     async def filled(self) -> bool:
         """Wait until there is something to take; false when it is closed and drained."""
@@ -84,16 +78,26 @@ class Buffer[T]:
         while not self._has_any():
             if self._closed:
                 return False
-            self._wake.clear()
             self._woken = False
             if not self._has_any():
-                await self._wake.wait()
+                await self._doorbell
         return True
 
     def close(self) -> None:
         """Take nothing more in; the reader stops after what waits."""
         self._closed = True
-        self._wake.set()
+        self._doorbell.close()
+
+    def _overflow(self, item: T) -> None:
+        with self._mutex:
+            if not self._rejects:
+                self.dropped += 1
+                self._waiting.append(item)
+                self._waiting.popleft()
+                return
+            self.rejected += 1
+            if len(self.refused) < self.limit:
+                self.refused.append(item)
 
     def _has_any(self) -> bool:
-        return bool(self._waiting or self._refused)
+        return bool(self._waiting or self.refused)

@@ -15,6 +15,8 @@ import zenoh
 from emily_bus.errors import BusUnavailable
 from emily_bus.settings import BusSettings, session_config
 
+_SETTLING_S = 1.0
+
 _log = logging.getLogger("emily_bus")
 
 
@@ -74,6 +76,17 @@ async def opened(settings: BusSettings, namespace: str) -> AsyncIterator[zenoh.S
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(session.close)
+
+
+async def settled(session: zenoh.Session) -> None:
+    """Return when the router has heard everything that the session declared, or is away."""
+    loop = asyncio.get_running_loop()
+    answered = asyncio.Event()
+    handler: zenoh.handlers.Callback[zenoh.Reply] = zenoh.handlers.Callback(
+        lambda reply: None, lambda: loop.is_closed() or loop.call_soon_threadsafe(answered.set)
+    )
+    session.liveliness().get("nobody", handler, timeout=_SETTLING_S)
+    await answered.wait()
 
 
 class _Attempt:

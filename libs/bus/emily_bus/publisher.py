@@ -60,31 +60,31 @@ class Publisher:
         else:
             self._window.open()
 
-    async def publish(self, message: Any) -> None:
-        """Send a message; see `Bus.publish`."""
+    @property
+    def must_wait(self) -> bool:
+        """Whether the next message needs credit, or the router, that is not there."""
         window = self._window
-        if window.sequence >= window.limit or (self._back_pressure and not self._link.up):
-            await self._wait()
+        return window.sequence >= window.limit or (self._back_pressure and not self._link.up)
+
+    def send(self, message: Any) -> None:
+        """Number a message and hand it to Zenoh."""
         values = self._field_values(message)
         put = self._puts.get(values) or self._declare(values, message)
         payload = codec.encode(message)
-        window.sequence += 1
-        put(payload, attachment=attachment.encode(self._sender, window.sequence, traceparent.get()))
+        self._window.sequence += 1
+        put(payload, attachment=attachment.encode(self._sender, self._window.sequence, traceparent.get()))
 
-    async def _wait(self) -> None:
+    async def wait(self) -> None:
         """Return when a message may be sent, with no suspension in between."""
-        window = self._window
         self._waiting += 1
         try:
             with anyio.fail_after(self._timeout_s):
-                while True:
+                while self.must_wait:
                     self._news.clear()
                     if not self._link.up:
                         await self._link.wait_up()
-                    elif window.sequence >= window.limit:
+                    elif self.must_wait:
                         await self._news.wait()
-                    else:
-                        return
         except TimeoutError:
             reason = "a subscriber lives but does not read" if self._link.up else "the router is away"
             raise BusCongested(

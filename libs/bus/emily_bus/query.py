@@ -16,6 +16,7 @@ from emily_contracts import Query
 
 from emily_bus import attachment, codec
 from emily_bus.errors import AskRefused, AskTimeout, ErrorReply, NoResponder, Undecodable
+from emily_bus.link import settled
 from emily_bus.refusals import Refusals
 from emily_bus.trace import traceparent
 
@@ -65,8 +66,8 @@ def _read[Req: msgspec.Struct, Rep: msgspec.Struct](asked: Query[Req, Rep], repl
         reason = reply.err.payload.to_bytes() if reply.err is not None else b"an empty reply"
         raise ErrorReply(reason.decode(errors="replace"))
     try:
-        payload = codec.readable(reply.ok.payload, codec.beside(reply.ok)[0])
-        return codec.Decoder(asked.reply).decode(payload)
+        version, *_ = attachment.decode(reply.ok.attachment)
+        return codec.Decoder(asked.reply).decode(codec.readable(reply.ok.payload, version))
     except Undecodable as failure:
         raise ErrorReply(f"{asked.template}: the reply can't be read: {failure}") from None
 
@@ -104,6 +105,7 @@ class Service[Req: msgspec.Struct, Rep: msgspec.Struct]:
             tasks.start_soon(self._answer_all, receive, tasks)
             queryable = session.declare_queryable(pattern, asked)
             try:
+                await settled(session)
                 yield
             finally:
                 queryable.undeclare()  # type: ignore[no-untyped-call]
@@ -127,7 +129,7 @@ class Service[Req: msgspec.Struct, Rep: msgspec.Struct]:
 
     async def _answer(self, question: zenoh.Query) -> None:
         try:
-            version, _, _, trace = codec.beside(question)
+            version, _, _, trace = attachment.decode(question.attachment)
             traceparent.set(trace)
             request = self._decoder.decode(codec.readable(question.payload, version))
             with anyio.fail_after(HANDLER_TIMEOUT_S):

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Self
+from weakref import WeakSet
 
 import msgspec
 import zenoh
@@ -38,18 +39,24 @@ class Bus:
         self._settings = settings
         self._link = Link(session)
         self._sender = secrets.token_bytes(8)
+        self._subscriptions: WeakSet[Subscription] = WeakSet()
         self._publishers: dict[AnyTopic, Publisher] = {}
 
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: BusSettings, *, namespace: str, name: str) -> AsyncIterator[Self]:
-        """A connected session for the length of the block.
+        """A connected session for the length of the block; its end ends every subscription.
 
         Raises:
             BusUnavailable: The router was not reached within `settings.open_timeout_s`.
         """
         async with opened(settings, namespace) as session:
-            yield cls(session, settings, namespace=namespace, name=name)
+            bus = cls(session, settings, namespace=namespace, name=name)
+            try:
+                yield bus
+            finally:
+                for subscription in bus._subscriptions:
+                    subscription.close()
 
     @property
     def connected(self) -> bool:
@@ -71,7 +78,9 @@ class Bus:
                 self._session, self._link, topic, self._sender, self._settings.publish_timeout_s
             )
             self._publishers[topic] = publisher
-        await publisher.publish(message)
+        if publisher.must_wait:
+            await publisher.wait()
+        publisher.send(message)
 
     def subscribe(
         self,
@@ -92,9 +101,11 @@ class Bus:
         Raises:
             ValueError: The topics differ in overflow policy.
         """
-        return Subscription(
+        subscription = Subscription(
             self._session, topics, self.refusals, overflow=overflow, buffer=buffer, on_reject=on_reject
         )
+        self._subscriptions.add(subscription)
+        return subscription
 
     @asynccontextmanager
     async def serve[Req: msgspec.Struct, Rep: msgspec.Struct](

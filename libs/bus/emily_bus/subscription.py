@@ -13,10 +13,11 @@ import zenoh
 from emily_contracts import Overflow
 from emily_contracts.topic import AnyTopic
 
-from emily_bus import codec
+from emily_bus import attachment, codec
 from emily_bus.buffer import BATCH, Buffer
 from emily_bus.credit import Source, credit_for, encode_grant, readers_of
 from emily_bus.errors import Undecodable
+from emily_bus.link import settled
 from emily_bus.refusals import Refusals
 from emily_bus.statistics import Statistics
 from emily_bus.trace import traceparent
@@ -93,7 +94,8 @@ class Subscription:
     async def __aiter__(self) -> AsyncIterator[Any]:
         """Decoded messages one by one; each sets the trace context of its sender."""
         while await self._buffer.filled():
-            self._answer_refused()
+            if self._buffer.refused:
+                self._answer_refused()
             for _ in range(BATCH):
                 arrival = self._buffer.take()
                 if arrival is None:
@@ -116,7 +118,8 @@ class Subscription:
                 yield messages
 
     async def __aenter__(self) -> Self:
-        """The subscription stands already; leaving the block ends it."""
+        """Return when the router knows of the subscription; leaving the block ends it."""
+        await settled(self._session)
         return self
 
     async def __aexit__(
@@ -132,48 +135,49 @@ class Subscription:
             except Exception:  # Zenoh would print and forget it
                 _log.exception("%s: the callback failed", intake.topic.template)
 
-        self._declared.append(self._session.declare_subscriber(intake.topic.pattern(), arrived))
+        # Zenoh gives each subscriber a thread of its own, which would mix up the order of the topics.
+        handler = zenoh.handlers.Callback(arrived, indirect=len(self._intakes) == 1)
+        self._declared.append(self._session.declare_subscriber(intake.topic.pattern(), handler))
         if self._back_pressure:
             token = readers_of(intake.topic.template, self._identity.hex(), intake.room)
             self._declared.append(self._session.liveliness().declare_token(token))
 
     def _arrived(self, intake: _Intake, sample: zenoh.Sample) -> None:
         """Number a sample and append it; on Zenoh's threads."""
-        payload: bytes | Undecodable
         try:
-            version, sender, sequence, trace = codec.beside(sample)
+            version, sender, sequence, trace = attachment.decode(sample.attachment)
         except Undecodable as failure:
             self._refuse(intake, failure)
             return
-        try:
-            payload = codec.readable(sample.payload, version)
-        except Undecodable as failure:
-            payload = failure
-        with self._mutex:
-            source = intake.sources.get(sender) or self._meet(intake, sender)
-            missing = source.arrive(sequence)
-            if missing > 0:
-                self._counts.lost += missing
-            elif missing < 0:
-                self._counts.repeated += 1
-            self._buffer.put((intake, source, sequence, payload, trace))
+        payload = codec.readable(sample.payload, version)
+        source = intake.sources.get(sender) or self._meet(intake, sender)
+        missing = source.arrive(sequence)
+        if missing:
+            self._count(missing)
+        self._buffer.put((intake, source, sequence, payload, trace))
 
     def _meet(self, intake: _Intake, sender: bytes) -> Source:
-        sources = intake.sources
-        if len(sources) == MOST_SOURCES:
-            del sources[next(iter(sources))]
-        elif self._back_pressure:
-            self._buffer.limit += WINDOWS * intake.room
-        source = sources[sender] = Source(intake.topic.template, sender, intake.room)
-        return source
+        with self._mutex:
+            sources = intake.sources
+            if len(sources) == MOST_SOURCES:
+                del sources[next(iter(sources))]
+            elif self._back_pressure:
+                self._buffer.limit += WINDOWS * intake.room
+            source = sources[sender] = Source(intake.topic.template, sender, intake.room)
+            return source
+
+    def _count(self, missing: int) -> None:
+        with self._mutex:
+            if missing > 0:
+                self._counts.lost += missing
+            else:
+                self._counts.repeated += 1
 
     def _read(self, arrival: _Arrival) -> Any | None:
         intake, source, sequence, payload, _ = arrival
         if self._back_pressure and source.take(sequence):
             self._grant(source, sequence)
         try:
-            if isinstance(payload, Undecodable):
-                raise payload
             message = intake.decoder.decode(payload)
         except Undecodable as failure:
             self._refuse(intake, failure)
@@ -181,8 +185,9 @@ class Subscription:
         return message
 
     def _answer_refused(self) -> None:
-        while (arrival := self._buffer.take_refused()) is not None:
-            if self._on_reject is not None and (message := self._read(arrival)) is not None:
+        while self._buffer.refused:
+            message = self._read(self._buffer.refused.popleft())
+            if self._on_reject is not None and message is not None:
                 self._on_reject(message)
 
     def _refuse(self, intake: _Intake, failure: Undecodable) -> None:

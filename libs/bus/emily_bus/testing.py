@@ -1,4 +1,4 @@
-"""A real router for tests and benchmarks."""
+"""A real router, and a message to count with, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,37 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+from emily_contracts import Message, uuid7
+
+from emily_bus.session import Bus
+from emily_bus.subscription import Subscription
 
 START_TIMEOUT_S = 10.0
+TAKE_TIMEOUT_S = 10.0
+
+type OpenBus = Callable[..., AbstractAsyncContextManager[Bus]]
+"""Opens a session; what a fixture gives to tests."""
+
+
+class Numbered(Message, frozen=True, kw_only=True):
+    """A message whose order and content are easy to check."""
+
+    lane: str
+    number: int
+    text: str = ""
+
+
+def numbered(number: int, *, lane: str = "a", text: str = "") -> Numbered:
+    """The message of that number; its id follows from it."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    identity = uuid7(at, number.to_bytes(10))
+    return Numbered(id=identity, at=at, stimulus_id=identity, lane=lane, number=number, text=text)
 
 
 def free_endpoint(kind: str = "tcp") -> str:
@@ -57,3 +85,18 @@ def router(options: Sequence[str] = (), kind: str = "tcp") -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+async def take(events: Subscription, count: int) -> list[Any]:
+    """The next messages of a subscription.
+
+    Raises:
+        TimeoutError: They did not come within 10 s.
+    """
+    messages: list[Any] = []
+    with anyio.fail_after(TAKE_TIMEOUT_S):
+        async for message in events:
+            messages.append(message)
+            if len(messages) == count:
+                break
+    return messages
