@@ -25,6 +25,7 @@ class Feeling:
         self._bus = bus
         self.subject = settings.run or host_name()
         self.state = HostState()
+        self._answered = anyio.Event()
 
     async def run(self, stopping: anyio.Event) -> None:
         """Feel the host `ticks` times, or until told to stop."""
@@ -36,6 +37,7 @@ class Feeling:
             async for decision in decisions:
                 if (decision.modality, decision.subject) != (MODALITY, self.subject):
                     continue
+                self._answered.set()
                 await self._go_on(act(self.state, decision))
                 if decision.act.kind == "alert":
                     _log.warning("alert", subject=self.subject, reason=decision.reason)
@@ -50,13 +52,14 @@ class Feeling:
                 at=datetime.now(UTC),
                 randomness=secrets.token_bytes(10),
             )
+            self._answered = anyio.Event()
             await self._go_on(felt)
             if self.state.tick == self._settings.ticks:
                 break
             with anyio.move_on_after(self._settings.interval_s * self.state.slowness):
                 await stopping.wait()
         with anyio.move_on_after(self._settings.answer_timeout_s):
-            await stopping.wait()
+            await self._answered.wait()
         decisions.close()
 
     async def _go_on(self, step: Step[HostState]) -> None:
