@@ -35,6 +35,10 @@ def main() -> int:
         "--cov-report=",
         "--durations=5",
         "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
     ]
     tests = subprocess.run(
         [*command, *sys.argv[1:]],

@@ -23,6 +23,7 @@ class Health(Message, frozen=True, kw_only=True):
         unmet: Names of the conditions that are not.
         version: Of the code.
         handled: Events since the start.
+        cold_start: Why nothing was remembered at the start; empty when something was, or nothing could be.
     """
 
     service: Name
@@ -32,3 +33,4 @@ class Health(Message, frozen=True, kw_only=True):
     uptime_s: float
     unmet: tuple[str, ...] = ()
     handled: int = 0
+    cold_start: str = ""

@@ -8,11 +8,17 @@ import platform
 import shutil
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
+import anyio
 import msgspec
 import psutil
 import typer
+from emily_bus import Bus, BusError, BusSettings
+from emily_bus.testing import router
+from emily_contracts import Health, HealthRequest, uuid7
+from emily_contracts.topics import HEALTH
 from rich.table import Table
 
 from emily import launch
@@ -167,6 +173,44 @@ def _docker(_: Layout) -> Finding:
     return Finding(check="docker", verdict="good", detail="client installed; embedded Emily does not need it")
 
 
+def _bus(_: Layout) -> Finding:
+    started = time.monotonic()
+    try:
+        with router() as endpoint:
+            anyio.run(_hear_oneself, endpoint)
+    except (BusError, RuntimeError, TimeoutError, OSError) as failure:
+        return Finding(
+            check="bus", verdict="bad", detail=str(failure), remedy="reinstall: make clean, then make setup"
+        )
+    return Finding(
+        check="bus",
+        verdict="good",
+        detail=f"a router started and answered in {time.monotonic() - started:.1f} s",
+    )
+
+
+async def _hear_oneself(endpoint: str) -> None:
+    async def answer(request: HealthRequest) -> Health:
+        at = datetime.now(UTC)
+        identity = uuid7(at)
+        return Health(
+            id=identity,
+            at=at,
+            stimulus_id=identity,
+            service=request.service,
+            phase="ready",
+            ready=True,
+            version="0",
+            uptime_s=0.0,
+        )
+
+    async with (
+        Bus.open(BusSettings(endpoint=endpoint), namespace="emily", name="doctor") as bus,
+        bus.serve(HEALTH, answer),
+    ):
+        await bus.ask(HEALTH, HealthRequest(service="doctor"), timeout=2.0)
+
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("Python", _python),
     ("packages", _packages),
@@ -174,6 +218,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("memory", _memory),
     ("ports", _ports),
     ("clock", _clock),
+    ("bus", _bus),
     ("docker", _docker),
 )
 

@@ -105,6 +105,7 @@ class Life:
             uptime_s=round(time.monotonic() - self._started, 3),
             unmet=unmet,
             handled=self.handled,
+            cold_start=self.cold_start,
         )
 
     async def announce_changes(self, interval_s: float = 0.1) -> None:

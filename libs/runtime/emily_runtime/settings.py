@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
+import msgspec.inspect
 from emily_bus import BusSettings
 from msgspec import Meta
 
@@ -67,7 +68,7 @@ def load_settings[S: msgspec.Struct](type: type[S], *, service: str, environ: Ma
     """
     problems: list[str] = []
     rows = {field.name: field for field in msgspec.structs.fields(type)}
-    given = _in_file(service, environ, problems) | _in_environment(service, environ)
+    given = _in_file(service, environ, problems) | _in_environment(service, environ, rows)
     values: dict[str, Any] = {}
     for name, (source, value) in given.items():
         field = rows.get(name)
@@ -118,14 +119,24 @@ def bus_settings(settings: ServiceSettings) -> BusSettings:
     )
 
 
-def _in_environment(service: str, environ: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
+def _in_environment(
+    service: str, environ: Mapping[str, str], rows: Mapping[str, msgspec.structs.FieldInfo]
+) -> dict[str, tuple[str, Any]]:
     start = variable(service)
-    found = {}
+    found: dict[str, tuple[str, Any]] = {}
     for name, text in sorted(environ.items()):
         if name.startswith(start):
             setting = name.removeprefix(start)
-            found[setting.lower() if setting.isupper() else name] = (name, text)
+            setting = setting.lower() if setting.isupper() else name
+            found[setting] = (name, text.split(",") if setting in rows and _is_list(rows[setting]) else text)
     return found
+
+
+def _is_list(field: msgspec.structs.FieldInfo) -> bool:
+    """Whether the environment gives the setting as words between commas."""
+    kind = msgspec.inspect.type_info(field.type)
+    kind = kind.type if isinstance(kind, msgspec.inspect.Metadata) else kind
+    return isinstance(kind, msgspec.inspect.VarTupleType)
 
 
 def _in_file(service: str, environ: Mapping[str, str], problems: list[str]) -> dict[str, tuple[str, Any]]:

@@ -61,6 +61,8 @@ def markdown(type: type[msgspec.Struct], service: str) -> str:
 
 def _shown_default(field: msgspec.structs.FieldInfo) -> str:
     value = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+    if isinstance(value, tuple):
+        value = ",".join(map(str, value))
     return "nothing" if value is None else shown(field.name, value)
 
 
@@ -81,6 +83,8 @@ def _in_words(kind: inspect.Type) -> str:
             words = "text" + _length(kind)
         case inspect.BoolType():
             words = "true or false"
+        case inspect.VarTupleType():
+            words = "several, between commas, of " + _in_words(kind.item_type)
         case inspect.CustomType():
             words = f"a {kind.cls.__name__.lower()}"
         case _:

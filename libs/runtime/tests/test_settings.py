@@ -20,6 +20,7 @@ class ReflexSettings(ServiceSettings, frozen=True, kw_only=True):
     alpha: bool = True
     mode: Literal["calm", "awake"] = "calm"
     title: Annotated[str, Meta(max_length=9)] = "reflex"
+    senses: Annotated[tuple[str, ...], Meta(description="What is heard")] = ("vision",)
 
 
 class TrainedSettings(ServiceSettings, frozen=True, kw_only=True):
@@ -50,6 +51,15 @@ def test_the_environment_is_read_as_the_types_say() -> None:
     )
     assert (settings.http_port, settings.alpha, settings.share) == (8080, False, 0.25)
     assert (settings.model, settings.mode) == (Path("a/b.npz"), "awake")
+
+
+def test_a_list_is_given_as_words_between_commas(tmp_path: Path) -> None:
+    assert load(EMILY_REFLEX_SENSES="vision,touch").senses == ("vision", "touch")
+    file = tmp_path / "emily.toml"
+    file.write_text('[reflex]\nsenses = ["smell"]\n')
+    assert load(EMILY_CONFIG=str(file)).senses == ("smell",)
+    (row,) = [row for row in describe_settings(ReflexSettings) if row.name == "senses"]
+    assert (row.type, row.default) == ("several, between commas, of text", "vision")
 
 
 def test_every_wrong_setting_is_named_with_its_value_its_bound_and_a_remedy() -> None:

@@ -1,0 +1,5 @@
+"""`python -m emily`."""
+
+from emily.app import main
+
+main()

@@ -1,0 +1,144 @@
+"""What people type: states, exit codes, remedies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+from emily import launch
+from emily.errors import StartFailed
+from emily.system import Layout, alive
+from harness import Run, fresh_layout, printed, quiet
+
+
+def test_status_shows_every_part_ready_with_its_memory(emily: Layout, run: Run) -> None:
+    report = printed(run(emily, "status", "--json"))
+    assert [part["name"] for part in report["parts"]] == ["bus", "reflex", "workspace", "inference", "router"]
+    assert all(part["ready"] and part["memory_mb"] > 5 for part in report["parts"])
+    assert "reflex" in run(emily, "status").stdout
+
+
+def test_up_twice_is_up_once(emily: Layout, run: Run) -> None:
+    before = launch.require_running(emily).pid
+    assert "up already" in run(emily, "up").stdout
+    assert launch.require_running(emily).pid == before
+
+
+def test_up_and_down_leave_nothing_behind(trained: Path, tmp_path: Path, run: Run) -> None:
+    layout = fresh_layout(tmp_path, trained)
+    started = run(layout, "up", "--port", str(layout.http_port), "--bus-port", str(layout.bus_port))
+    assert started.returncode == 0, started.stderr
+    pids = [part.pid for part in launch.require_running(layout).parts]
+    assert printed(run(layout, "down", "--json")) == {"stopped": True}
+    assert not any(alive(pid) for pid in pids if pid)
+    assert launch.running(layout) is None
+    assert printed(run(layout, "down", "--json")) == {"stopped": False}
+    assert "not up" in run(layout, "down").stdout
+
+
+@pytest.mark.parametrize("command", [("status",), ("perceive", "digits"), ("perceive", "host"), ("watch",)])
+def test_what_needs_emily_says_so_when_she_is_not_up(
+    tmp_path: Path, run: Run, command: tuple[str, ...]
+) -> None:
+    finished = run(Layout(state_dir=tmp_path), *command)
+    assert finished.returncode == 4
+    assert "emily up" in finished.stderr
+
+
+def test_a_taken_port_is_named_before_anything_starts(trained: Path, tmp_path: Path, run: Run) -> None:
+    layout = fresh_layout(tmp_path, trained)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", layout.http_port))
+        taken.listen()
+        finished = run(
+            layout, "up", "--port", str(layout.http_port), "--bus-port", str(layout.bus_port), "--json"
+        )
+    assert finished.returncode == 5
+    assert f"port {layout.http_port}" in json.loads(finished.stdout)["error"]
+
+
+def test_wrong_settings_of_a_part_stop_the_start(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMILY_WORKSPACE_NONSENSE", "1")
+    with pytest.raises(StartFailed, match="workspace refused"):
+        launch.up(fresh_layout(tmp_path, trained), quiet)
+
+
+def test_the_parts_end_with_a_killed_supervisor_and_it_starts_again(victim: Layout, run: Run) -> None:
+    status = launch.require_running(victim)
+    os.kill(status.pid, signal.SIGKILL)
+    launch.down(victim)
+    for part in status.parts:
+        if part.pid:
+            _until_gone(part.pid)
+    launch.up(victim, quiet)
+    assert printed(run(victim, "status", "--json"))["ready"]
+
+
+def test_watch_prints_what_goes_by(emily: Layout, run: Run) -> None:
+    import threading  # noqa: PLC0415
+
+    noise = threading.Thread(
+        target=lambda: run(emily, "perceive", "host", "--ticks", "15", "--interval", "0.2")
+    )
+    noise.start()
+    finished = run(emily, "watch", "--topic", "outbound_decision", "--for", "4", "--json")
+    noise.join()
+    messages = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert messages
+    assert all(message["topic"] == "outbound_decision" for message in messages)
+    wrong = run(emily, "watch", "--topic", "gossip")
+    assert wrong.returncode == 1
+    assert "no such topic" in wrong.stderr
+
+
+def test_doctor_finds_a_healthy_machine_and_a_taken_port(emily: Layout, run: Run, tmp_path: Path) -> None:
+    findings = printed(run(emily, "doctor", "--json"))
+    assert {finding["check"] for finding in findings} >= {"python", "packages", "ports", "memory", "bus"}
+    sick = run(Layout(state_dir=tmp_path), "doctor", "--port", str(emily.http_port), "--json")
+    assert sick.returncode == 6
+    (ports,) = [f for f in json.loads(sick.stdout.splitlines()[0]) if f["check"] == "ports"]
+    assert ports["verdict"] == "bad"
+    assert "--port" in ports["remedy"]
+
+
+def test_contracts_are_exported_and_checked(run: Run, tmp_path: Path) -> None:
+    import subprocess  # noqa: PLC0415
+    import sys  # noqa: PLC0415
+
+    def contracts(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "emily", "contracts", *arguments],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    assert contracts("export", str(tmp_path)).returncode == 0
+    assert contracts("check", str(tmp_path)).returncode == 0
+    schema = tmp_path / "schema.json"
+    document = json.loads(schema.read_text())
+    document["$defs"]["Act"]["properties"]["gone"] = {"type": "string"}
+    schema.write_text(json.dumps(document))
+    broken = contracts("check", str(tmp_path), "--json")
+    assert broken.returncode == 6
+    assert json.loads(broken.stdout.splitlines()[0])["breaking"] == ["Act.gone: the field was removed"]
+    missing = contracts("check", str(tmp_path / "nowhere"))
+    assert missing.returncode == 1
+    assert "emily contracts export" in missing.stderr
+
+
+def _until_gone(pid: int) -> None:
+    import time  # noqa: PLC0415
+
+    deadline = time.monotonic() + 15
+    while alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} outlived its supervisor"
+        time.sleep(0.05)
