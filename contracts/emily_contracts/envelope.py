@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,8 @@ import msgspec
 SCHEMA_VERSION = 1
 """Major version of the contracts; travels in the attachment of every message."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _VERSION_7 = 0x7 << 76
 _VARIANT_RFC = 0b10 << 62
 
@@ -48,15 +50,13 @@ def uuid7(at: datetime, randomness: bytes | None = None) -> UUID:
         raise ValueError(
             "at: a naive datetime has no instant; pass one with tzinfo, such as datetime.now(UTC)"
         )
-    milliseconds = int(at.timestamp() * 1000)
+    milliseconds = (at - _EPOCH) // _MILLISECOND
     if not 0 <= milliseconds < 1 << 48:
         raise ValueError(f"at: {at} does not fit 48 bits of milliseconds since 1970")
     bits = randomness if randomness is not None else secrets.token_bytes(10)
     if len(bits) != 10:
         raise ValueError(f"randomness: {len(bits)} bytes given, 10 needed")
-    random_a = int.from_bytes(bits[:2]) & 0x0FFF
-    random_b = int.from_bytes(bits[2:]) & ((1 << 62) - 1)
-    return UUID(int=milliseconds << 80 | _VERSION_7 | random_a << 64 | _VARIANT_RFC | random_b)
+    return _assemble(milliseconds, bits)
 
 
 def successor_id(cause: UUID, name: str) -> UUID:
@@ -65,6 +65,11 @@ def successor_id(cause: UUID, name: str) -> UUID:
     A pure step can so name its messages without a clock or a dice, and a stimulus that is handled
     twice gives the same ids twice.
     """
-    milliseconds = cause.int >> 80
     digest = hashlib.blake2b(cause.bytes + name.encode(), digest_size=10).digest()
-    return uuid7(datetime.fromtimestamp(milliseconds / 1000, UTC), digest)
+    return _assemble(cause.int >> 80, digest)
+
+
+def _assemble(milliseconds: int, bits: bytes) -> UUID:
+    random_a = int.from_bytes(bits[:2]) & 0x0FFF
+    random_b = int.from_bytes(bits[2:]) & ((1 << 62) - 1)
+    return UUID(int=milliseconds << 80 | _VERSION_7 | random_a << 64 | _VARIANT_RFC | random_b)
