@@ -1,4 +1,4 @@
-"""Bit sequences written from left to right; rewards fall with the distance from known modes (Malkin et al. 2022)."""
+"""Bit sequences, written from left to right; rewards fall with the distance from modes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emily_cognition.gflownet.errors import GFlowNetError
 class BitSequence:
     """Sequences of `length` bits; objects count upwards as binary numbers.
 
-    log R(x) = -decay min_y d(x, y), with d the Hamming distance and y the modes.
+    log R(x) = -decay min_y d(x, y), with d the Hamming distance and y the modes (Malkin et al. 2022).
     """
 
     length: int

@@ -73,7 +73,7 @@ class Environment:
     @property
     def actions(self) -> int:
         """A."""
-        return self.children.shape[1]
+        return int(self.children.shape[1])
 
     @cached_property
     def objects(self) -> Indices:

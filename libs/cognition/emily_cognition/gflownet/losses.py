@@ -141,23 +141,18 @@ def _weights(lengths: Indices, steps: int, weighting: Weighting, lamda: float) -
 def _by_gap(lengths: Indices, steps: int, weighting: Weighting, lamda: float) -> Real:
     """(B, L + 1) weight of a piece by the number of its steps; column 0 is of no meaning and 0."""
     gap = np.arange(steps + 1)
-    pieces = np.maximum(lengths[:, None] + 1 - gap, 0) * (gap > 0)
-    geometric = lamda ** np.maximum(gap - 1.0, 0.0) * (gap > 0)
-    walks = len(lengths)
-    match weighting:
-        case Weighting.DB:
-            return np.asarray((gap == 1) / lengths.sum() + 0.0 * pieces)
-        case Weighting.MODIFIED_DB:
-            return np.asarray((gap == 1) / (walks * lengths[:, None]))
-        case Weighting.TB:
-            return np.asarray((gap == lengths[:, None]) / walks)
-        case Weighting.EQUAL:
-            return np.asarray((gap > 0) / pieces.sum() + 0.0 * pieces)
-        case Weighting.EQUAL_WITHIN:
-            return np.asarray((gap > 0) / (walks * pieces.sum(axis=1, keepdims=True)))
-        case Weighting.GEOMETRIC:
-            longest = geometric * (gap <= lengths.max())
-            shares = longest / longest.sum() / np.maximum(pieces.sum(axis=0), 1)
-            return np.asarray(shares + 0.0 * pieces)
-        case Weighting.GEOMETRIC_WITHIN:
-            return np.asarray(geometric / (walks * (geometric * pieces).sum(axis=1, keepdims=True)))
+    single, any_gap = 1.0 * (gap == 1), 1.0 * (gap > 0)
+    length, walks = lengths[:, None], len(lengths)
+    pieces = np.maximum(length + 1 - gap, 0) * any_gap
+    geometric = lamda ** np.maximum(gap - 1.0, 0.0) * any_gap
+    possible = geometric * (gap <= lengths.max())
+    shares = {
+        Weighting.DB: lambda: single / lengths.sum(),
+        Weighting.MODIFIED_DB: lambda: single / (walks * length),
+        Weighting.TB: lambda: (gap == length) / walks,
+        Weighting.EQUAL: lambda: any_gap / pieces.sum(),
+        Weighting.EQUAL_WITHIN: lambda: any_gap / (walks * pieces.sum(axis=1, keepdims=True)),
+        Weighting.GEOMETRIC: lambda: possible / possible.sum() / np.maximum(pieces.sum(axis=0), 1),
+        Weighting.GEOMETRIC_WITHIN: lambda: geometric / (walks * (geometric * pieces).sum(1, keepdims=True)),
+    }
+    return np.broadcast_to(shares[weighting](), pieces.shape)

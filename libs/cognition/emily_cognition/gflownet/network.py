@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ class Network:
     @property
     def parameters(self) -> int:
         """How many parameters there are: weights (n, m) and biases (m,) of each layer, in order."""
-        return sum((n + 1) * m for n, m in zip(self.sizes, self.sizes[1:], strict=False))
+        return sum((n + 1) * m for n, m in itertools.pairwise(self.sizes))
 
     def initial(self, rng: np.random.Generator) -> Real:
         """Parameters drawn uniformly from +-1/sqrt(inputs) of each layer."""
@@ -37,7 +38,7 @@ class Network:
     def layers(self, parameters: Real) -> list[tuple[Real, Real]]:
         """Weights and bias of each layer, as views of the flat vector."""
         layers, start = [], 0
-        for n, m in zip(self.sizes, self.sizes[1:], strict=False):
+        for n, m in itertools.pairwise(self.sizes):
             middle, end = start + n * m, start + (n + 1) * m
             layers.append((parameters[start:middle].reshape(n, m), parameters[middle:end]))
             start = end

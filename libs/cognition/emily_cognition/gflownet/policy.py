@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emily_cognition.gflownet.environment import NONE, Environment, Indices, Real
+from emily_cognition.gflownet.environment import Environment, Indices, Real
 from emily_cognition.gflownet.network import Network
 
 SMALL = 1024
@@ -22,7 +22,8 @@ class Policy:
 
     Attributes:
         log_forward: (N + 1, A) log P_F; 0 in the row of the end.
-        log_backward: (N + 1, A) log P_B; 0 in the row of the end and in the last column, for ending is free backwards.
+        log_backward: (N + 1, A) log P_B; 0 in the row of the end and in the last column:
+            ending is free backwards.
         log_flow: (N + 1,) log F; 0 for the end.
     """
 
@@ -34,42 +35,39 @@ class Policy:
         self.log_flow = np.zeros(states + 1)
         self._network = network
         self._parameters = parameters
-        self._row = np.full(states + 1, NONE)
-        self._row[states] = states
-        self._seen = 0
-        self._passes: list[list[Real]] = []
+        self._unseen = np.ones(states + 1, dtype=np.bool_)
+        self._unseen[states] = False
+        self._seen: list[Indices] = []
+        self._values: list[list[Real]] = []
         if states <= SMALL:
             self._look(np.arange(states))
 
     def reveal(self, states: Indices) -> Indices:
         """Fill the rows of states; returns those that were not known."""
-        fresh = states[self._row[states] == NONE]
+        fresh: Indices = np.unique(states[self._unseen[states]])
         if len(fresh):
-            fresh = np.unique(fresh)
             self._look(fresh)
         return fresh
 
     @property
     def revealed(self) -> Indices:
         """The states whose rows are filled."""
-        return np.flatnonzero(self._row[:-1] != NONE)
+        return np.flatnonzero(~self._unseen[:-1])
 
     def gradient(self, log_forward: Real, log_backward: Real, log_flow: Real) -> Real:
-        """The gradient of the parameters from that of the tables; the row of the end is ignored."""
-        touched = np.flatnonzero(
-            log_forward[:-1].any(axis=1) | log_backward[:-1].any(axis=1) | (log_flow[:-1] != 0)
+        """The gradient of the parameters from that of the tables; only revealed rows matter."""
+        seen = np.concatenate(self._seen)
+        values = [
+            np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*self._values, strict=True)
+        ]
+        slope = np.column_stack(
+            [
+                _through_softmax(log_forward[seen], self.log_forward[seen]),
+                _through_softmax(log_backward[seen, :-1], self.log_backward[seen, :-1]),
+                log_flow[seen],
+            ]
         )
-        forward = _through_softmax(log_forward[touched], self.log_forward[touched])
-        backward = _through_softmax(log_backward[touched, :-1], self.log_backward[touched, :-1])
-        slope = np.column_stack([forward, backward, log_flow[touched]])
-        rows = self._row[touched]
-        return self._network.backward(self._parameters, [values[rows] for values in self._values], slope)
-
-    @property
-    def _values(self) -> list[Real]:
-        if len(self._passes) > 1:
-            self._passes = [[np.concatenate(parts) for parts in zip(*self._passes, strict=True)]]
-        return self._passes[0]
+        return self._network.backward(self._parameters, values, slope)
 
     def _look(self, states: Indices) -> None:
         values = self._network.forward(self._parameters, self.environment.features[states])
@@ -81,9 +79,9 @@ class Policy:
             logits[:, actions:-1], self.environment.backward_mask[states, :-1]
         )
         self.log_flow[states] = logits[:, -1]
-        self._row[states] = self._seen + np.arange(len(states))
-        self._seen += len(states)
-        self._passes.append(values)
+        self._unseen[states] = False
+        self._seen.append(states)
+        self._values.append(values)
 
 
 def _masked_log_softmax(logits: Real, legal: NDArray[np.bool_]) -> Real:

@@ -68,7 +68,7 @@ def explore(
         return np.asarray((1.0 - epsilon) * tempered + epsilon * legal / legal.sum(axis=1, keepdims=True))
 
     start = np.zeros(count, dtype=np.int64)
-    states, actions = _walk(policy, environment.onwards, chances, start, environment.states, rng)
+    states, actions = _walk(policy, environment.onwards, chances, start, environment.states, rng=rng)
     return Trajectories(states, actions)
 
 
@@ -86,7 +86,7 @@ def retrace(policy: Policy, objects: Indices, rng: np.random.Generator) -> Traje
         return np.exp(policy.log_backward[states, :-1])
 
     ends = environment.objects[objects]
-    states, actions = _walk(policy, environment.backwards, chances, ends, 0, rng)
+    states, actions = _walk(policy, environment.backwards, chances, ends, 0, rng=rng)
     length = (states != 0).sum(axis=1, keepdims=True)
     place = length - np.arange(states.shape[1] + 1)
     onwards = np.take_along_axis(states, np.clip(place, 0, states.shape[1] - 1), axis=1)
@@ -129,6 +129,7 @@ def _walk(
     chances: Callable[[Indices], Real],
     start: Indices,
     stop: int,
+    *,
     rng: np.random.Generator,
 ) -> tuple[Indices, Indices]:
     """States (B, L + 1) and actions (B, L) until all have stopped; a step at the end is the last action."""
