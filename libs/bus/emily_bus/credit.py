@@ -22,6 +22,16 @@ def readers_of(template: str, reader: str = "*", room: int | str = "*") -> str:
     return f"reader/{_slug(template)}/{reader}/{room}"
 
 
+def decode_reader(key: str) -> tuple[bytes, int] | None:
+    """Reader and room of a token's key; none when it names none."""
+    *_, reader, room = key.split("/")
+    try:
+        announced = bytes.fromhex(reader), int(room)
+    except ValueError:
+        return None
+    return announced if announced[1] > 0 else None
+
+
 def credit_for(template: str, sender: bytes) -> str:
     """Key on which a sender hears of credit."""
     return f"credit/{_slug(template)}/{sender.hex()}"

@@ -1,7 +1,7 @@
 """Wakes a task on the loop from Zenoh's threads, with less delay than `call_soon_threadsafe`.
 
 That one makes a handle, copies a context and sends on a socket, and an `asyncio.Event` resumes its waiter one
-turn of the loop later. Here one byte in a pipe resumes it in the turn in which the loop hears it (ADR 7).
+turn of the loop later. Here one byte in a pipe resumes it in the turn in which the loop hears it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from emily_contracts import Congestion, Overflow, Priority, Reliability
 from emily_contracts.topic import AnyTopic
 
 from emily_bus import attachment, codec
-from emily_bus.credit import Window, credit_for, decode_grant, readers_of
+from emily_bus.credit import Window, credit_for, decode_grant, decode_reader, readers_of
 from emily_bus.errors import BusCongested
 from emily_bus.link import Link
 from emily_bus.trace import traceparent
@@ -121,11 +121,14 @@ class Publisher:
                 self._window.grant(*grant)
 
         def changed(sample: zenoh.Sample) -> None:
-            identity, room = str(sample.key_expr).split("/")[-2:]
+            announced = decode_reader(str(sample.key_expr))
+            if announced is None:
+                return
+            reader, room = announced
             if sample.kind == zenoh.SampleKind.PUT:
-                self._window.join(bytes.fromhex(identity), int(room))
+                self._window.join(reader, room)
             else:
-                self._window.leave(bytes.fromhex(identity))
+                self._window.leave(reader)
 
         tokens = readers_of(template)
         self._declared = [

@@ -99,7 +99,7 @@ class Bus:
             on_reject: Called on the reader's side with each message that was refused.
 
         Raises:
-            ValueError: The topics differ in overflow policy.
+            ValueError: The topics differ in overflow policy, or `buffer` is below 1.
         """
         subscription = Subscription(
             self._session, topics, self.refusals, overflow=overflow, buffer=buffer, on_reject=on_reject

@@ -62,6 +62,8 @@ class Subscription:
         policies = {overflow or topic.qos.overflow for topic in topics}
         if len(policies) != 1:
             raise ValueError(f"topics: {len(policies)} overflow policies, one is needed; pass overflow=")
+        if buffer is not None and buffer < 1:
+            raise ValueError(f"buffer: {buffer} messages, at least 1 is needed")
         self._session = session
         self._refusals = refusals
         self._on_reject = on_reject

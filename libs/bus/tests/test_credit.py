@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from emily_bus.credit import UNBOUNDED, Source, Window, decode_grant, encode_grant
+import pytest
+from emily_bus.credit import UNBOUNDED, Source, Window, decode_grant, decode_reader, encode_grant, readers_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,3 +113,16 @@ def test_grant_comes_back_as_it_went(reader: bytes, sequence: int) -> None:
 @given(st.binary(max_size=40).filter(lambda data: len(data) != 16))
 def test_bytes_of_another_size_are_no_grant(data: bytes) -> None:
     assert decode_grant(data) is None
+
+
+@given(st.binary(min_size=8, max_size=8), st.integers(1, 2**31))
+def test_reader_and_room_are_read_from_the_token_in_any_space(reader: bytes, room: int) -> None:
+    key = readers_of("percept/{modality}", reader.hex(), room)
+    assert decode_reader(key) == decode_reader(f"emily/blue/{key}") == (reader, room)
+
+
+@pytest.mark.parametrize(
+    "key", ["reader/t/zz/4", "reader/t/00ff/four", "reader/t/00ff/0", "reader/t/00ff/-1"]
+)
+def test_token_that_names_no_reader_or_no_room_is_passed_over(key: str) -> None:
+    assert decode_reader(key) is None

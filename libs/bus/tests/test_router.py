@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 from emily_bus import Bus, BusSettings, BusUnavailable
+from emily_bus.router import router_config
 from emily_bus.testing import Numbered, free_endpoint, numbered, router, start_router, take
 from emily_contracts import Topic
 
@@ -34,6 +36,25 @@ def test_router_ends_in_order_when_told(stop: signal.Signals) -> None:
     process = start_router(free_endpoint())
     process.send_signal(stop)
     assert process.wait(10) == 0
+
+
+def test_router_listens_where_it_is_told_and_scouts_nowhere() -> None:
+    config = json.loads(router_config("tcp/127.0.0.1:1234"))
+    assert config["mode"] == "router"
+    assert config["listen"]["endpoints"] == ["tcp/127.0.0.1:1234"]
+    assert config["scouting"] == {"multicast": {"enabled": False}, "gossip": {"enabled": False}}
+
+
+def test_listening_beyond_loopback_is_never_the_default() -> None:
+    told = subprocess.run(
+        (sys.executable, "-m", "emily_bus.router", "--help"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert "tcp/127.0.0.1:7447" in told.stdout
 
 
 def test_taken_port_is_named_with_what_to_do(endpoint: str) -> None:

@@ -118,10 +118,19 @@ async def test_topics_of_one_buffer_share_one_policy(open_bus: OpenBus) -> None:
             bus.subscribe(EVENT, state)
 
 
+async def test_buffer_without_room_is_refused(open_bus: OpenBus) -> None:
+    async with open_bus() as bus:
+        with pytest.raises(ValueError, match="buffer: 0"):
+            bus.subscribe(EVENT, buffer=0)
+
+
 async def test_end_of_the_bus_ends_its_readers(open_bus: OpenBus) -> None:
     async with open_bus() as bus:
         events = bus.subscribe(EVENT)
         await bus.publish(EVENT, numbered(1))
+        with anyio.fail_after(5):
+            while events.statistics().depth == 0:
+                await anyio.sleep(0.01)
     with anyio.fail_after(5):
         assert [message async for message in events] == [numbered(1)]
 
