@@ -49,11 +49,9 @@ bench: .venv/.dev .venv-peers/.ready ## Every benchmark side by side with its pe
 
 bench-setup: .venv-peers/.ready ## Install the peers that the benchmarks measure against
 
-docs: .venv/.dev ## Build the documentation into site/
-	@$(UV) pip install --quiet --python .venv-docs -r requirements/docs.txt 2>/dev/null || \
-	  { $(UV) venv --quiet --python 3.12 .venv-docs && $(UV) pip install --quiet --python .venv-docs -r requirements/docs.txt; }
+docs: .venv/.dev .venv-docs/.ready ## Build the documentation into site/
 	@$(BIN)/python docs/generate.py
-	@.venv-docs/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
 lock: $(UV) ## Resolve and pin requirements anew, with hashes and no addresses
 	@$(UV) lock --quiet --upgrade
@@ -92,4 +90,12 @@ setup-dev: .venv/.dev
 	@echo "Installing the peers into .venv-peers (a few minutes)"
 	@$(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/pip install --quiet --disable-pip-version-check -r requirements/peers.txt
+	@touch $@
+
+# Pinned anew by: printf '%s\n' mkdocs-material 'mkdocstrings[python]' ruff | \
+#   uv pip compile --python-version 3.12 --generate-hashes --no-header --no-annotate - -o requirements/docs.txt
+.venv-docs/.ready: requirements/docs.txt | $(UV)
+	@echo "Installing the documentation's tools into .venv-docs"
+	@$(UV) venv --quiet --allow-existing --python 3.12 .venv-docs
+	@$(UV) pip install --quiet --python .venv-docs --require-hashes -r requirements/docs.txt
 	@touch $@
