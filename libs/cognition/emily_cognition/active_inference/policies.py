@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -118,7 +119,7 @@ class Policies:
             prior[policy.tobytes()] = prior.get(policy.tobytes(), 0.0) + share * p
         return Policies.of(model, np.stack(list(rows.values())), list(prior.values()))
 
-    @property
+    @cached_property
     def log_prior(self) -> Real:
         """(P,) nats, clipped below."""
         return np.asarray(np.log(np.maximum(self.prior, SMALLEST)))
