@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from emily.errors import NotUp, StartFailed
 from emily.supervisor import SETTINGS_EXIT_CODE, SystemStatus, status_file
@@ -76,19 +77,13 @@ def up(layout: Layout, progress: Progress) -> SystemStatus:
     layout_file = run_dir / "layout.json"
     layout_file.write_bytes(to_json(layout))
     layout.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with layout.log.open("ab") as log:
-        supervisor = subprocess.Popen(  # noqa: S603
-            (sys.executable, "-m", "emily.supervisor", str(layout_file)),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    supervisor = _detach((sys.executable, "-m", "emily.supervisor", str(layout_file)), layout.log)
     try:
         return _wait_until_ready(layout, supervisor, progress)
     except BaseException:
-        supervisor.terminate()
-        supervisor.wait(STOP_TIMEOUT_S)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(supervisor, signal.SIGTERM)
+        _until_ended(supervisor, STOP_TIMEOUT_S)
         raise
 
 
@@ -102,15 +97,11 @@ def down(layout: Layout) -> bool:
     if status is None:
         return False
     os.kill(status.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while alive(status.pid):
-        _reap(status.pid)
-        if time.monotonic() > deadline:
-            raise StartFailed(
-                f"the supervisor (process {status.pid}) did not end in {STOP_TIMEOUT_S:.0f} s",
-                f"look into {layout.log}, or end it with: kill -9 {status.pid}",
-            )
-        time.sleep(POLL_S)
+    if not _until_ended(status.pid, STOP_TIMEOUT_S):
+        raise StartFailed(
+            f"the supervisor (process {status.pid}) did not end in {STOP_TIMEOUT_S:.0f} s",
+            f"look into {layout.log}, or end it with: kill -9 {status.pid}",
+        )
     return True
 
 
@@ -188,9 +179,7 @@ def _finish(step: Preparation, process: subprocess.Popen[bytes]) -> None:
         raise StartFailed(f"{step.title}: exit {process.returncode}\n{tail}", "run: emily doctor")
 
 
-def _wait_until_ready(
-    layout: Layout, supervisor: subprocess.Popen[bytes], progress: Progress
-) -> SystemStatus:
+def _wait_until_ready(layout: Layout, supervisor: int, progress: Progress) -> SystemStatus:
     waiting = list(parts(layout))
     total = len(waiting)
     deadline = time.monotonic() + READY_TIMEOUT_S
@@ -211,13 +200,38 @@ def _wait_until_ready(
     return require_running(layout)
 
 
-def _refuse_if_ended(layout: Layout, supervisor: subprocess.Popen[bytes]) -> None:
-    if supervisor.poll() is not None:
-        raise StartFailed(f"the supervisor ended with {supervisor.returncode}", f"look into {layout.log}")
+def _refuse_if_ended(layout: Layout, supervisor: int) -> None:
+    _reap(supervisor)
+    if not alive(supervisor):
+        raise StartFailed("the supervisor ended", f"look into {layout.log}")
     status = running(layout)
     refused = [part.name for part in status.parts if part.last_exit == SETTINGS_EXIT_CODE] if status else []
     if refused:
         raise StartFailed(f"{', '.join(refused)} refused the settings", f"look into {layout.log}")
+
+
+def _detach(command: tuple[str, ...], log: Path) -> int:
+    """Start a process that outlives this one, in a session of its own; its output goes to the log."""
+    nothing, appended = (
+        os.open(os.devnull, os.O_RDONLY),
+        os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600),
+    )
+    try:
+        streams = [(os.POSIX_SPAWN_DUP2, nothing, 0)] + [(os.POSIX_SPAWN_DUP2, appended, n) for n in (1, 2)]
+        return os.posix_spawn(command[0], command, os.environ, file_actions=streams, setsid=True)
+    finally:
+        os.close(nothing)
+        os.close(appended)
+
+
+def _until_ended(pid: int, timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while alive(pid):
+        _reap(pid)
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
 
 
 def _reap(pid: int) -> None:
