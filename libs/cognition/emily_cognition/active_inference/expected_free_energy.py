@@ -97,21 +97,24 @@ class ExpectedFreeEnergy:
             raise ModelError("use_param_info_gain: needs pA, pB or both; the model has neither")
 
     def neg_efe(self, beliefs: Sequence[Real]) -> Real:
-        """(P,) negative expected free energy, from one distribution `(S_f,)` a factor."""
+        """(..., P) negative expected free energy, from distributions `(..., S_f)` of each factor.
+
+        Many beliefs at once are taken where neither parameters nor an intention count.
+        """
         if self.use_param_info_gain or self.intention is not None:
             return self.report(beliefs).neg_efe
         total: Real | float = 0.0
-        now = tuple(q[None] for q in beliefs)
+        now = tuple(q[..., None, :] for q in beliefs)
         for t, depth in enumerate(self.tree.depths):
             now = self._step(depth.branches, now, self.model.flat_B)
             for g, leaf in enumerate(depth.leaves):
                 factors = self.tree.combinations[g]
                 tensors = self._value_tensors[g]
                 both = _contract(tensors[t % len(tensors)], [now[f] for f in factors], leaf.rows)
-                outcomes = both[:, :-1]
+                outcomes = both[..., :-1]
                 logs = np.log(np.maximum(outcomes, SMALLEST))
-                value = both[:, -1] - np.einsum("no,no->n", outcomes, logs)
-                total = total + value.take(leaf.index)
+                value = both[..., -1] - np.einsum("...o,...o->...", outcomes, logs)
+                total = total + value.take(leaf.index, axis=-1)
         return np.asarray(total)
 
     def report(self, beliefs: Sequence[Real]) -> PolicyReport:
@@ -153,7 +156,7 @@ class ExpectedFreeEnergy:
         )
 
     def _step(self, branches: Sequence[Branch | None], beliefs: Arrays, flat: Arrays) -> Arrays:
-        """What becomes of each factor's histories `(histories, S_f)`."""
+        """What becomes of each factor's histories `(..., histories, S_f)`."""
         after = []
         for f, branch in enumerate(branches):
             if branch is None:
@@ -164,8 +167,9 @@ class ExpectedFreeEnergy:
                 joint = beliefs[parents[0]]
             else:
                 joint = _rows([beliefs[d] for d in parents], branch.parents)
-            every = (joint @ flat[f]).reshape(-1, self.model.num_states[f])
-            after.append(every if branch.take is None else every.take(branch.take, axis=0))
+            every = joint @ flat[f]
+            every = every.reshape(*every.shape[:-2], -1, self.model.num_states[f])
+            after.append(every if branch.take is None else every.take(branch.take, axis=-2))
         return tuple(after)
 
     def _outcomes(self, depth: Depth, beliefs: Arrays) -> Iterator[tuple[int, Index, Real, Real, Real]]:
@@ -249,20 +253,23 @@ def _outcomes_last(tensor: Real) -> Real:
 
 
 def _rows(beliefs: Sequence[Real], rows: Sequence[Index]) -> Real:
-    """(combinations, joint states) products of one history of each factor."""
-    joint = beliefs[0].take(rows[0], axis=0)
+    """(..., combinations, joint states) products of one history of each factor."""
+    joint = beliefs[0].take(rows[0], axis=-2)
     for q, row in zip(beliefs[1:], rows[1:], strict=True):
-        joint = (joint[:, :, None] * q.take(row, axis=0)[:, None, :]).reshape(len(row), -1)
+        joint = joint[..., :, None] * q.take(row, axis=-2)[..., None, :]
+        joint = joint.reshape(*joint.shape[:-2], -1)
     return joint
 
 
 def _contract(tensor: Real, beliefs: Sequence[Real], rows: Sequence[Index] | None) -> Real:
-    """(combinations, R) expectations of a tensor `(S_a, S_b x ... x R)` under histories of its factors."""
+    """(..., combinations, R) expectations of a tensor `(S_a, S_b x ... x R)` under its factors' histories."""
     if rows is not None:
         joint = _rows(beliefs, rows)
-        return np.asarray(joint @ tensor.reshape(joint.shape[1], -1))
+        return np.asarray(joint @ tensor.reshape(joint.shape[-1], -1))
     expected = beliefs[0] @ tensor
+    many = expected.shape[:-2]
     for q in beliefs[1:]:
-        expected = q @ expected.reshape(len(expected), q.shape[1], -1)
-        expected = expected.reshape(-1, expected.shape[2])
+        expected = expected.reshape(*many, expected.shape[-2], q.shape[-1], -1)
+        expected = q[..., None, :, :] @ expected
+        expected = expected.reshape(*many, -1, expected.shape[-1])
     return np.asarray(expected)

@@ -96,39 +96,40 @@ class Search:
 
     def plan(self, beliefs: Beliefs) -> Plan:
         """The actions, weighed to the horizon, from one distribution `(S_f,)` a factor."""
-        value, weighed = self._weigh(beliefs, self.horizon)
+        (value,), weighed = self._weigh(tuple(q[None] for q in beliefs), self.horizon)
         return Plan(self._policies.actions[:, 0], self._choice(value), value, weighed)
 
     def _weigh(self, beliefs: Beliefs, steps: int) -> tuple[Real, int]:
-        value, weighed = self._step.neg_efe(beliefs), 1
+        """(N, actions) values to the horizon from beliefs `(N, S_f)`, and how many beliefs that took."""
+        values = self._step.neg_efe(beliefs)
+        weighed = len(values)
         if steps == 1:
-            return value, weighed
-        followed = self.pruning.kept(self._choice(value), self.pruning.action)
-        for action in range(len(value)):
-            if not followed[action]:
-                value[action] = -np.inf
-                continue
-            predicted = predict_states(self.model, beliefs, self._policies.actions[action, 0])
-            for probability, posterior in self._outcomes(outer(*predicted).ravel()):
-                later, count = self._weigh(marginals(self.model, posterior), steps - 1)
+            return values, weighed
+        for row, value in enumerate(values):
+            followed = self.pruning.kept(self._choice(value), self.pruning.action) > 0
+            value[~followed] = -np.inf
+            now = tuple(q[row] for q in beliefs)
+            for action in np.flatnonzero(followed):
+                predicted = predict_states(self.model, now, self._policies.actions[action, 0])
+                probabilities, posteriors = self._outcomes(outer(*predicted).ravel())
+                later, count = self._weigh(marginals(self.model, posteriors), steps - 1)
                 reachable = np.where(np.isfinite(later), later, 0.0)
-                value[action] += probability * (self._choice(later) @ reachable)
+                value[action] += probabilities @ (self._choice(later) * reachable).sum(axis=1)
                 weighed += count
-        return value, weighed
+        return values, weighed
 
     def _choice(self, value: Real) -> Real:
         return softmax(self.gamma * value + self._policies.log_prior)
 
-    def _outcomes(self, joint: Real) -> list[tuple[float, Real]]:
-        """Probability and posterior `(joint states,)` of the joint outcomes that are followed."""
+    def _outcomes(self, joint: Real) -> tuple[Real, Real]:
+        """(K,) probabilities of the joint outcomes that are followed, and posteriors `(K, joint states)`."""
         together = joint[None]
         for likelihood in self.model.joint_A:
             every = (together[:, None] * likelihood).reshape(-1, len(joint))
             kept = self.pruning.kept(every.sum(axis=1), self.pruning.outcome)
             together = every[kept > 0]
         probabilities = together.sum(axis=1)
-        posteriors = together / probabilities[:, None]
-        return list(zip((probabilities / probabilities.sum()).tolist(), posteriors, strict=True))
+        return probabilities / probabilities.sum(), together / probabilities[:, None]
 
     @cached_property
     def _policies(self) -> Policies:

@@ -123,10 +123,10 @@ def _joint_evidence(model: GenerativeModel, observations: Sequence[Observation],
 
 
 def marginals(model: GenerativeModel, joint: Real) -> Beliefs:
-    """Marginals of every factor of a joint `(joint states,)`."""
-    tensor = joint.reshape(model.num_states)
-    count = tensor.ndim
-    return tuple(tensor.sum(axis=tuple(g for g in range(count) if g != f)) for f in range(count))
+    """Marginals `(..., S_f)` of every factor of joints `(..., joint states)`."""
+    tensor = joint.reshape(*joint.shape[:-1], *model.num_states)
+    axes = range(-len(model.num_states), 0)
+    return tuple(tensor.sum(axis=tuple(g for g in axes if g != f)) for f in axes)
 
 
 def predict_states(model: GenerativeModel, beliefs: Beliefs, action: Sequence[int]) -> Beliefs:

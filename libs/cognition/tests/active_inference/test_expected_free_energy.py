@@ -10,6 +10,7 @@ from emily_cognition.active_inference import (
     ModelError,
     Policies,
     construct_policies,
+    infer_states,
     predict_states,
 )
 from emily_cognition.active_inference.numerics import Real, dirichlet_novelty, log_sum_exp
@@ -64,6 +65,19 @@ def test_a_policy_is_worth_the_same_whichever_others_are_weighed(
     np.testing.assert_allclose(alone, together[chosen], atol=1e-12)
 
 
+@given(seed=SEEDS)
+def test_many_beliefs_at_once_are_worth_what_each_is_alone(
+    random_model: RandomModel, random_beliefs: RandomBeliefs, seed: int
+) -> None:
+    model = random_model(seed)
+    many = [random_beliefs(seed + i) for i in range(3)]
+    expected = ExpectedFreeEnergy(model, Policies.enumerated(model, 2).tree)
+
+    together = expected.neg_efe([np.stack([beliefs[f] for beliefs in many]) for f in range(2)])
+
+    np.testing.assert_allclose(together, [expected.neg_efe(beliefs) for beliefs in many], atol=1e-12)
+
+
 @given(seed=SEEDS, still=st.booleans())
 def test_independent_factors_are_worth_what_the_definition_says(seed: int, still: bool) -> None:
     rng = np.random.default_rng(seed)
@@ -82,6 +96,8 @@ def test_independent_factors_are_worth_what_the_definition_says(seed: int, still
         neg_efe = ExpectedFreeEnergy(model, policies.tree).neg_efe(beliefs)
         expected = [by_definition(model, beliefs, policy) for policy in policies.actions]
         np.testing.assert_allclose(neg_efe, expected, atol=1e-10)
+        twice = ExpectedFreeEnergy(model, policies.tree).neg_efe([np.stack([q, q]) for q in beliefs])
+        np.testing.assert_allclose(twice, [expected, expected], atol=1e-10)
 
 
 @given(seed=SEEDS)
@@ -134,3 +150,27 @@ def test_novelty_needs_counts(random_model: RandomModel) -> None:
     model = random_model(3)
     with pytest.raises(ModelError, match="needs pA, pB or both"):
         ExpectedFreeEnergy(model, Policies.enumerated(model).tree, use_param_info_gain=True)
+
+
+@given(seed=SEEDS)
+def test_the_order_in_which_dependencies_are_listed_does_not_matter(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a = rng.dirichlet(np.ones(4), size=(3, 2)).transpose(2, 0, 1)
+    first = rng.dirichlet(np.ones(3), size=(3, 2)).transpose(2, 0, 1)
+    second = rng.dirichlet(np.ones(2), size=(3, 2, 2)).transpose(3, 0, 1, 2)
+    listed = {"A_dependencies": [[0, 1]], "B_dependencies": [[0], [0, 1]]}
+    turned = {"A_dependencies": [[1, 0]], "B_dependencies": [[0], [1, 0]]}
+    models = (
+        GenerativeModel.create(A=[a], B=[first, second], **listed),
+        GenerativeModel.create(A=[a.swapaxes(1, 2)], B=[first, second.swapaxes(1, 2)], **turned),
+    )
+    beliefs = (rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(2)))
+
+    values = []
+    for model in models:
+        expected = ExpectedFreeEnergy(model, Policies.enumerated(model, 2).tree)
+        seen = [infer_states(model, [1], beliefs, inference_algo=how) for how in ("exact", "fpi")]
+        values.append((*seen[0], *seen[1], expected.neg_efe(beliefs), expected.report(beliefs).neg_efe))
+
+    for one, other in zip(*values, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
