@@ -24,13 +24,14 @@ Array = NDArray[np.float64]
 _EDGES = (0.5, 0.75, 0.9)
 _A = np.array(
     [
-        [0.75, 0.25, 0.05, 0.02],
-        [0.20, 0.60, 0.20, 0.08],
-        [0.04, 0.12, 0.60, 0.20],
-        [0.01, 0.03, 0.15, 0.70],
+        [0.880, 0.45, 0.40, 0.30],
+        [0.100, 0.40, 0.17, 0.10],
+        [0.015, 0.12, 0.25, 0.15],
+        [0.005, 0.03, 0.18, 0.45],
     ]
 )
-"""P(level | condition), alike for all channels: (levels, conditions)."""
+"""P(level | condition), alike for all channels: (levels, conditions). One channel near its limit is enough
+to strain a host, so the others may well be low when it is."""
 _B = {
     "observe": np.array(
         [
