@@ -14,7 +14,9 @@ from emily_contracts import SCHEMA_VERSION
 from emily_bus.errors import Undecodable
 
 _HEAD = struct.Struct("<B8sQ")
-_LONGEST = _HEAD.size + 256
+_SHORTEST = _HEAD.size
+_LONGEST = _SHORTEST + 256
+_pack, _unpack = _HEAD.pack, _HEAD.unpack_from
 NOBODY = bytes(8)
 """The sender of questions and replies, which are not numbered."""
 
@@ -25,7 +27,7 @@ type Attachment = tuple[int, bytes, int, str | None]
 
 def encode(sender: bytes, sequence: int, traceparent: str | None) -> bytes:
     """The bytes of an attachment of this version of the contracts."""
-    head = _HEAD.pack(SCHEMA_VERSION, sender, sequence)
+    head = _pack(SCHEMA_VERSION, sender, sequence)
     return head if traceparent is None else head + traceparent.encode("ascii", "ignore")
 
 
@@ -36,9 +38,8 @@ def decode(attached: zenoh.ZBytes | None) -> Attachment:
         Undecodable: Missing, too short or too long.
     """
     data = attached.to_bytes() if attached is not None else b""
-    size = len(data)
-    if size == _HEAD.size:
-        return *_HEAD.unpack(data), None
-    if not _HEAD.size <= size <= _LONGEST:
-        raise Undecodable("attachment", f"{size} bytes do not hold one ({_HEAD.size} to {_LONGEST})")
-    return *_HEAD.unpack_from(data), data[_HEAD.size :].decode("ascii", "ignore")
+    if not _SHORTEST <= len(data) <= _LONGEST:
+        raise Undecodable("attachment", f"{len(data)} bytes do not hold one ({_SHORTEST} to {_LONGEST})")
+    version, sender, sequence = _unpack(data)
+    trace = data[_SHORTEST:].decode("ascii", "ignore") if len(data) > _SHORTEST else None
+    return version, sender, sequence, trace

@@ -13,11 +13,6 @@ from emily_bus.doorbell import Doorbell
 BATCH = 256
 """Items after which the reader lets other tasks run."""
 
-BURST = 32
-"""Items in one waking from which the reader lingers, so that the next waking finds many."""
-
-LINGER_S = 0.001
-
 
 class Buffer[T]:
     """Puts never block: what does not fit goes by the overflow policy.
@@ -42,7 +37,6 @@ class Buffer[T]:
         self._doorbell = Doorbell()
         self._woken = False
         self._closed = False
-        self._taken = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -62,19 +56,14 @@ class Buffer[T]:
     def take(self) -> T | None:
         """The oldest item; none when there is none."""
         try:
-            item = self._waiting.popleft()
+            return self._waiting.popleft()
         except IndexError:  # another thread dropped it between the reader's look and its grip
             return None
-        self._taken += 1
-        return item
 
     async def filled(self) -> bool:
         """Wait until there is something to take; false when it is closed and drained."""
         if self._has_any():
             await asyncio.sleep(0)
-        elif self._taken >= BURST:
-            await asyncio.sleep(LINGER_S)
-        self._taken = 0
         while not self._has_any():
             if self._closed:
                 return False

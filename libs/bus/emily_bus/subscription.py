@@ -131,32 +131,32 @@ class Subscription:
         self.close()
 
     def _declare(self, intake: _Intake) -> None:
-        def arrived(sample: zenoh.Sample) -> None:
-            try:
-                self._arrived(intake, sample)
-            except Exception:  # Zenoh would print and forget it
-                _log.exception("%s: the callback failed", intake.topic.template)
-
         # Zenoh gives each subscriber a thread of its own, which would mix up the order of the topics.
-        handler = zenoh.handlers.Callback(arrived, indirect=len(self._intakes) == 1)
+        handler = zenoh.handlers.Callback(self._arrival(intake), indirect=len(self._intakes) == 1)
         self._declared.append(self._session.declare_subscriber(intake.topic.pattern(), handler))
         if self._back_pressure:
             token = readers_of(intake.topic.template, self._identity.hex(), intake.room)
             self._declared.append(self._session.liveliness().declare_token(token))
 
-    def _arrived(self, intake: _Intake, sample: zenoh.Sample) -> None:
-        """Number a sample and append it; on Zenoh's threads."""
-        try:
-            version, sender, sequence, trace = attachment.decode(sample.attachment)
-        except Undecodable as failure:
-            self._refuse(intake, failure)
-            return
-        payload = codec.readable(sample.payload, version)
-        source = intake.sources.get(sender) or self._meet(intake, sender)
-        missing = source.arrive(sequence)
-        if missing:
-            self._count(missing)
-        self._buffer.put((intake, source, sequence, payload, trace))
+    def _arrival(self, intake: _Intake) -> Callable[[zenoh.Sample], None]:
+        """Numbers a sample and appends it; runs on Zenoh's threads."""
+        sources, put = intake.sources, self._buffer.put
+        head, readable = attachment.decode, codec.readable
+
+        def arrived(sample: zenoh.Sample) -> None:
+            try:
+                version, sender, sequence, trace = head(sample.attachment)
+                source = sources.get(sender) or self._meet(intake, sender)
+                missing = source.arrive(sequence)
+                if missing:
+                    self._count(missing)
+                put((intake, source, sequence, readable(sample.payload, version), trace))
+            except Undecodable as failure:
+                self._refuse(intake, failure)
+            except Exception:  # Zenoh would print and forget it
+                _log.exception("%s: the callback failed", intake.topic.template)
+
+        return arrived
 
     def _meet(self, intake: _Intake, sender: bytes) -> Source:
         with self._mutex:
