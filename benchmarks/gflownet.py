@@ -1,8 +1,9 @@
 """The GFlowNet against torchgfn on hypergrids: exact L1 distance at equal trajectories, and speed.
 
 Each round trains three times on each grid from one seed: ours by trajectory balance alone, like the peer;
-ours by V2, which besides retraces a quarter as many remembered objects; and the peer. All draw equally many
-objects. Networks and rates are equal: a perceptron of 2 x 256, 1e-3, 0.1 for log Z. L1 is sum |P_T - p|.
+ours with replay, which besides retraces a quarter as many remembered objects; and the peer. All draw equally
+many objects. Networks and rates are equal: a perceptron of 2 x 256, 1e-3, 0.1 for log Z. L1 is sum |P_T - p|.
+Times are CPU seconds of one thread, which other work on the machine disturbs less than those on the wall.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from emily_cognition.gflownet import (
     fit,
 )
 from emily_cognition.gflownet.evaluation import l1_distance
-from emily_cognition.gflownet.recipe import TRAJECTORY_BALANCE
+from emily_cognition.gflownet.recipe import TRAJECTORY_BALANCE, TRAJECTORY_BALANCE_WITH_REPLAY
 
 ROOT = Path(__file__).parents[1]
 PEER = [str(ROOT / ".venv-peers/bin/python"), str(ROOT / "benchmarks/peers/torch_gfn.py")]
@@ -55,20 +56,20 @@ class Grid:
 
     @property
     def recipes(self) -> dict[str, Recipe]:
-        v2 = replace(RECIPES["V2"], batch=self.batch, replayed=self.batch // 4)
-        return {"TB": replace(TRAJECTORY_BALANCE, batch=self.batch), "V2": v2}
+        replay = replace(TRAJECTORY_BALANCE_WITH_REPLAY, batch=self.batch, replayed=self.batch // 4)
+        return {"TB": replace(TRAJECTORY_BALANCE, batch=self.batch), "TB + replay": replay}
 
 
 GRIDS = (Grid(2, 8, 16, 500, 8.0), Grid(2, 16, 64, 250, 8.0), Grid(4, 8, 64, 200, 3.0))
 
 
 def train(environment: Environment, recipe: Recipe, iterations: int, seed: int) -> tuple[float, float]:
-    """Seconds of training, and the exact L1 distance afterwards."""
+    """CPU seconds of training, and the exact L1 distance afterwards."""
     rng = np.random.default_rng(seed)
     model = GFlowNet.create(environment, rng)
-    start = time.perf_counter()
+    start = time.process_time()
     model, _ = fit(model, environment, recipe, iterations=iterations, rng=rng)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     return seconds, l1_distance(model.distribution(environment), environment.target)
 
 
@@ -108,7 +109,7 @@ def rounds(count: int) -> tuple[dict[str, dict[str, list[float]]], dict[str, str
 def summary(grid: Grid, figures: dict[str, list[float]]) -> dict[str, Any]:
     """Means and spread of one grid."""
     result: dict[str, Any] = {}
-    for name in ("TB", "V2", "torchgfn"):
+    for name in ("TB", "TB + replay", "torchgfn"):
         seconds, l1 = np.array(figures[f"{name} seconds"]), np.array(figures[f"{name} l1"])
         speedup = np.array(figures["torchgfn seconds"]) / seconds
         result[name] = {
@@ -123,18 +124,18 @@ def summary(grid: Grid, figures: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def hypotheses() -> dict[str, Any]:
-    """A set of 100 hypotheses whose evidence changes: milliseconds and total variation of each relearning."""
+    """100 hypotheses whose evidence changes: CPU milliseconds and total variation after V2 relearned."""
     rng = np.random.default_rng(0)
     vocabulary = HypothesisSet({"right": range(-2, 3), "down": range(-2, 3), "noise": range(4)})
     environment = vocabulary.environment(rng.normal(0.0, 1.0, 100))
     model = GFlowNet.create(environment, rng, hidden=(64, 64))
-    model, _ = fit(model, environment, RECIPES["V2"], iterations=400, rng=rng)
+    model, _ = fit(model, environment, RECIPES["V2"], iterations=200, rng=rng)
     milliseconds, distances = [], []
     for _ in range(20):
         environment = environment.rewarded(environment.log_reward + rng.normal(0.0, 0.5, 100))
-        start = time.perf_counter()
-        model, _ = fit(model.anew(), environment, RECIPES["V2"], iterations=40, rng=rng)
-        milliseconds.append(1e3 * (time.perf_counter() - start))
+        start = time.process_time()
+        model, _ = fit(model.anew(), environment, RECIPES["V2"], iterations=20, rng=rng)
+        milliseconds.append(1e3 * (time.process_time() - start))
         sample = model.sample(environment, 100, rng)
         found = diversity(environment, sample.objects, model.distribution(environment))
         distances.append(found.total_variation)
@@ -158,14 +159,19 @@ def main() -> None:
         figures[grid.name] = found = summary(grid, raw[grid.name])
         for name, row in found.items():
             print(
-                f"{grid.name:<34} {name:<9} L1 {row['l1_mean']:.4f} +- {row['l1_spread']:.4f}"
+                f"{grid.name:<34} {name:<11} L1 {row['l1_mean']:.4f} +- {row['l1_spread']:.4f}"
                 f"  {row['trajectories_per_second']:>8.0f}/s  x{row['speedup_median']:.1f}"
             )
-        ours, theirs = found["V2"], found["torchgfn"]
-        bars.append(report.bar(f"{grid.name}: exact L1 of V2", ours["l1_mean"], "<=", theirs["l1_mean"]))
+        ours, theirs = found["TB + replay"], found["torchgfn"]
+        bars.append(
+            report.bar(f"{grid.name}: exact L1, ours with replay", ours["l1_mean"], "<=", theirs["l1_mean"])
+        )
         bars.append(
             report.bar(
-                f"{grid.name}: V2 times torchgfn's speed", ours["speedup_median"], ">=", grid.least_speedup
+                f"{grid.name}: speed of ours with replay over torchgfn",
+                ours["speedup_median"],
+                ">=",
+                grid.least_speedup,
             )
         )
     print(f"relearning 100 hypotheses: {figures['hypotheses']}")

@@ -1,4 +1,4 @@
-"""Reference results."""
+"""Reference results, and laws that no clock judges."""
 
 import json
 from collections.abc import Callable
@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 GOLDEN = Path(__file__).parents[3] / "tests" / "golden"
 

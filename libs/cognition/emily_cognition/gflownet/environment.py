@@ -109,6 +109,11 @@ class Environment:
         return np.asarray(self.parents != NONE)
 
     @cached_property
+    def legal(self) -> NDArray[np.bool_]:
+        """(N, 2, A) both masks, forwards and backwards."""
+        return np.stack([self.forward_mask, self.backward_mask], axis=1)
+
+    @cached_property
     def onwards(self) -> Indices:
         """(N + 1, A) where an action leads; the end and what is not legal lead to the end."""
         legal = np.where(self.forward_mask, self.children, self.states)

@@ -61,7 +61,7 @@ class Network:
 
         Args:
             parameters: Of the forward pass.
-            values: What `forward` returned.
+            values: What `forward` returned; the last output is not needed.
             slope: Gradient of the loss by the last output.
         """
         gradient = np.empty(self.parameters)

@@ -8,7 +8,6 @@ asked for; a small graph is looked at as a whole, which costs less than asking t
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emily_cognition.gflownet.environment import Environment, Indices, Real
 from emily_cognition.gflownet.network import Network
@@ -22,16 +21,16 @@ class Policy:
 
     Attributes:
         log_forward: (N + 1, A) log P_F; 0 in the row of the end.
-        log_backward: (N + 1, A) log P_B; 0 in the row of the end and in the last column:
-            ending is free backwards.
+        log_backward: (N + 1, A) log P_B; 0 in the row of the end, so that ending is free backwards.
         log_flow: (N + 1,) log F; 0 for the end.
     """
 
     def __init__(self, network: Network, parameters: Real, environment: Environment) -> None:
         states, actions = environment.states, environment.actions
         self.environment = environment
-        self.log_forward = np.zeros((states + 1, actions))
-        self.log_backward = np.zeros((states + 1, actions))
+        self._log_both = np.zeros((states + 1, 2, actions))
+        self.log_forward = self._log_both[:, 0]
+        self.log_backward = self._log_both[:, 1]
         self.log_flow = np.zeros(states + 1)
         self._network = network
         self._parameters = parameters
@@ -57,40 +56,28 @@ class Policy:
     def gradient(self, log_forward: Real, log_backward: Real, log_flow: Real) -> Real:
         """The gradient of the parameters from that of the tables; only revealed rows matter."""
         seen = np.concatenate(self._seen)
-        values = [
-            np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*self._values, strict=True)
-        ]
-        slope = np.column_stack(
-            [
-                _through_softmax(log_forward[seen], self.log_forward[seen]),
-                _through_softmax(log_backward[seen, :-1], self.log_backward[seen, :-1]),
-                log_flow[seen],
-            ]
-        )
+        slope = np.stack([log_forward[seen], log_backward[seen]], axis=1)
+        slope -= np.exp(self._log_both[seen]) * slope.sum(axis=2, keepdims=True)
+        slope[:, 1, -1] = log_flow[seen]
+        slope = slope.reshape(len(seen), -1)
+        values = [np.concatenate(parts) for parts in zip(*self._values, strict=True)]
+        used = np.flatnonzero(slope.any(axis=1))
+        if len(used) < len(seen):
+            values, slope = [each[used] for each in values], slope[used]
         return self._network.backward(self._parameters, values, slope)
 
     def _look(self, states: Indices) -> None:
+        """Outputs are A logits forwards, A - 1 backwards, and log F where ending backwards would be."""
         values = self._network.forward(self._parameters, self.environment.features[states])
-        logits, actions = values[-1], self.environment.actions
-        self.log_forward[states] = _masked_log_softmax(
-            logits[:, :actions], self.environment.forward_mask[states]
-        )
-        self.log_backward[states, :-1] = _masked_log_softmax(
-            logits[:, actions:-1], self.environment.backward_mask[states, :-1]
-        )
-        self.log_flow[states] = logits[:, -1]
+        logits = values.pop().reshape(len(states), 2, -1)
+        self._log_both[states] = _log_softmax(np.where(self.environment.legal[states], logits, _ILLEGAL))
+        self.log_flow[states] = logits[:, 1, -1]
         self._unseen[states] = False
         self._seen.append(states)
         self._values.append(values)
 
 
-def _masked_log_softmax(logits: Real, legal: NDArray[np.bool_]) -> Real:
-    masked = np.where(legal, logits, _ILLEGAL)
-    masked -= masked.max(axis=1, keepdims=True)
-    masked -= np.log(np.exp(masked).sum(axis=1, keepdims=True))
-    return masked
-
-
-def _through_softmax(slope: Real, log_probabilities: Real) -> Real:
-    """The gradient by the logits from that by the log probabilities."""
-    return np.asarray(slope - np.exp(log_probabilities) * slope.sum(axis=1, keepdims=True))
+def _log_softmax(logits: Real) -> Real:
+    logits -= logits.max(axis=-1, keepdims=True)
+    logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    return logits

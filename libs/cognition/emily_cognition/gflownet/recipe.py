@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emily_cognition.gflownet.errors import GFlowNetError
 from emily_cognition.gflownet.losses import Weighting
@@ -61,7 +61,7 @@ DETAILED_BALANCE = Recipe(Objective.DETAILED_BALANCE)
 TRAJECTORY_BALANCE_WITH_REPLAY = Recipe(Objective.TRAJECTORY_BALANCE, replayed=16, epsilon=0.05)
 
 RECIPES = {
-    "V1": DETAILED_BALANCE,
-    "V2": TRAJECTORY_BALANCE_WITH_REPLAY,
+    "V1": replace(DETAILED_BALANCE, batch=64, rate=1e-2),
+    "V2": replace(TRAJECTORY_BALANCE_WITH_REPLAY, batch=64, replayed=64, rate=1e-2),
 }
-"""The versions that a flag chooses between."""
+"""The versions that a flag chooses between; batches and rates suit small sets of hypotheses."""

@@ -63,9 +63,12 @@ def explore(
 
     def chances(states: Indices) -> Real:
         tempered = np.exp(policy.log_forward[states] / temperature)
-        tempered /= tempered.sum(axis=1, keepdims=True)
+        if epsilon == 0:
+            return tempered
         legal = environment.forward_mask[states]
-        return np.asarray((1.0 - epsilon) * tempered + epsilon * legal / legal.sum(axis=1, keepdims=True))
+        tempered *= (1.0 - epsilon) / tempered.sum(axis=1, keepdims=True)
+        tempered += epsilon * legal / legal.sum(axis=1, keepdims=True)
+        return tempered
 
     start = np.zeros(count, dtype=np.int64)
     states, actions = _walk(policy, environment.onwards, chances, start, environment.states, rng=rng)
@@ -83,7 +86,7 @@ def retrace(policy: Policy, objects: Indices, rng: np.random.Generator) -> Traje
     environment = policy.environment
 
     def chances(states: Indices) -> Real:
-        return np.exp(policy.log_backward[states, :-1])
+        return np.exp(policy.log_backward[states])
 
     ends = environment.objects[objects]
     states, actions = _walk(policy, environment.backwards, chances, ends, 0, rng=rng)

@@ -202,7 +202,7 @@ class _Round:
                 self._refused[name] = (reason, rival, drive)
         kept = self._make_room(room)
         verdicts = tuple(self._verdict(candidate) for candidate in candidates)
-        newest = max(self._winners, key=lambda name: (self._winners[name], name), default=None)
+        newest = min(self._winners, key=lambda name: (-self._winners[name], name), default=None)
         after = WorkspaceState(
             held=kept,
             habits=self._practised(verdicts),

@@ -4,15 +4,8 @@ import io
 
 import numpy as np
 import pytest
-from emily_cognition.gflownet import (
-    RECIPES,
-    GFlowNet,
-    GFlowNetError,
-    HyperGrid,
-    HypothesisSet,
-    checkpoint,
-    fit,
-)
+from emily_cognition.gflownet import GFlowNet, GFlowNetError, HyperGrid, HypothesisSet, checkpoint, fit
+from emily_cognition.gflownet.recipe import TRAJECTORY_BALANCE_WITH_REPLAY
 
 GRID = HyperGrid(2, 4).environment()
 
@@ -20,14 +13,14 @@ GRID = HyperGrid(2, 4).environment()
 def _trained(iterations: int) -> tuple[GFlowNet, np.random.Generator]:
     rng = np.random.default_rng(11)
     model = GFlowNet.create(GRID, rng, hidden=(16,))
-    model, _ = fit(model, GRID, RECIPES["V2"], iterations=iterations, rng=rng)
+    model, _ = fit(model, GRID, TRAJECTORY_BALANCE_WITH_REPLAY, iterations=iterations, rng=rng)
     return model, rng
 
 
 def test_a_run_resumed_from_its_file_is_the_run_that_never_stopped() -> None:
     whole, _ = _trained(40)
     model, rng = checkpoint.load(checkpoint.dump(*_trained(25)))
-    resumed, _ = fit(model, GRID, RECIPES["V2"], iterations=15, rng=rng)
+    resumed, _ = fit(model, GRID, TRAJECTORY_BALANCE_WITH_REPLAY, iterations=15, rng=rng)
     assert resumed.parameters.tobytes() == whole.parameters.tobytes()
     assert resumed.log_partition == whole.log_partition
     np.testing.assert_array_equal(resumed.remembered, whole.remembered)

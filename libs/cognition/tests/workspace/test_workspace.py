@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from emily_cognition.workspace import Candidate, Dynamics, Ignition, Reason, Verdict, WorkspaceState, compete
@@ -69,7 +70,7 @@ def test_the_competition_agrees_with_the_full_dynamics(first: float, second: flo
     assume(all(abs(value - THRESHOLD) > 0.1 for value in inputs))
     assume(abs(inputs.min() - dynamics.inhibition - THRESHOLD) > 0.15)
     x = np.zeros(2)
-    for _ in range(6000):
+    for _ in range(2000):
         drive = inputs - dynamics.inhibition * x[::-1]
         x += 0.05 * (-x + 1 / (1 + np.exp(-unit.beta * (unit.w * x + drive - unit.theta))))
     _, verdicts = _run(WorkspaceState(), ("a", first), ("b", second))
@@ -163,6 +164,30 @@ def test_the_order_of_candidates_does_not_matter(
         other, again = compete(other, shuffled, at=pause, threshold=THRESHOLD)
         assert one == other
         assert {v.candidate.source: v for v in verdicts} == {v.candidate.source: v for v in again}
+
+
+@given(STREAMS, STREAMS)
+def test_a_restored_workspace_goes_on_as_if_it_had_never_stopped(
+    before: list[tuple[float, tuple[Candidate, ...]]], after: list[tuple[float, tuple[Candidate, ...]]]
+) -> None:
+    state, at = WorkspaceState(), 0.0
+    for pause, candidates in before:
+        at += pause
+        state, _ = compete(state, candidates, at=at, threshold=THRESHOLD)
+    restored = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=WorkspaceState)
+    assert restored == state
+    for pause, candidates in after:
+        at += pause
+        state, verdicts = compete(state, candidates, at=at, threshold=THRESHOLD)
+        restored, again = compete(restored, candidates, at=at, threshold=THRESHOLD)
+        assert (restored, again) == (state, verdicts)
+
+
+def test_the_blink_follows_the_first_of_equals() -> None:
+    crowd = Dynamics(inhibition=0.0)
+    pair = [Candidate(name, 0.9, coalition=name) for name in "ba"]
+    state, _ = compete(WorkspaceState(), pair, at=0, threshold=THRESHOLD, dynamics=crowd)
+    assert state.ignited == "a"
 
 
 def test_ties_go_to_the_first_name() -> None:
