@@ -83,7 +83,7 @@ def test_the_competition_agrees_with_the_full_dynamics(first: float, second: flo
 
 def test_the_strongest_inhibits_the_others_and_is_named() -> None:
     _, verdicts = _run(WorkspaceState(), ("fovea", 1.0), ("flash", 0.8), ("dim", 0.2))
-    assert verdicts["fovea"].ignited
+    assert verdicts["fovea"].explanation == "conscious"
     assert verdicts["flash"].reason is Reason.INHIBITED
     assert verdicts["flash"].explanation == "inhibited by fovea"
     assert verdicts["dim"].explanation == "below the ignition threshold"
