@@ -46,7 +46,14 @@ class Router(Service[RouterSettings]):
                 Bus.open(life.bus_settings(), namespace=namespace, name=self.name)
             )
             metrics = Metrics(life.registry)
-            traffic = Traffic(settings, root=life.bus, colour=colour, journal=journal, metrics=metrics)
+            traffic = Traffic(
+                settings,
+                root=life.bus,
+                colour=colour,
+                journal=journal,
+                metrics=metrics,
+                tracer=life.tracer,
+            )
             heard = await stack.enter_async_context(colour.subscribe(PERCEPT, DECISION))
             actions = await stack.enter_async_context(life.bus.subscribe(ACTION))
             tasks = await stack.enter_async_context(anyio.create_task_group())

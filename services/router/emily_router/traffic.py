@@ -15,6 +15,7 @@ from emily_contracts.stimulus import Stimulus
 from emily_contracts.topic import Query
 from emily_contracts.topics import OUTCOME, STIMULUS
 from emily_runtime.logs import get_logger
+from emily_runtime.traces import Tracer
 
 from emily_router.answers import failed
 from emily_router.errors import Disconnected, JournalUnwritable, Overloaded, RouterError, Unacceptable
@@ -52,7 +53,14 @@ class Traffic:
     """
 
     def __init__(
-        self, settings: RouterSettings, *, root: Bus, colour: Bus, journal: Journal, metrics: Metrics
+        self,
+        settings: RouterSettings,
+        *,
+        root: Bus,
+        colour: Bus,
+        journal: Journal,
+        metrics: Metrics,
+        tracer: Tracer,
     ) -> None:
         self.alive: set[str] = set()
         self.outbox = Outbox(root, journal, capacity=2 * settings.in_flight)
@@ -63,6 +71,7 @@ class Traffic:
         self._colour = colour
         self._journal = journal
         self._metrics = metrics
+        self._tracer = tracer
         self._ledger = Ledger(
             in_flight=settings.in_flight, remembered=settings.remembered, remember_s=settings.remember_s
         )
@@ -229,7 +238,8 @@ class Traffic:
         self._metrics.rejected.labels(type(refusal).__name__.lower()).inc()
 
     async def _forward(self, stimulus: Stimulus) -> None:
-        with anyio.move_on_after(stimulus.deadline_ms / 1000):
+        span = self._tracer.span("router forwards", stimulus_id=str(stimulus.id))
+        with span, anyio.move_on_after(stimulus.deadline_ms / 1000):
             try:
                 await self._colour.publish(STIMULUS, stimulus)
             except BusCongested as congestion:

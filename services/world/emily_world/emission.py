@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from emily_contracts import Act, Action, Decision, successor_id
+from collections.abc import Iterable
+
+from emily_bus import Bus
+from emily_bus.trace import traceparent
+from emily_contracts import Act, Action, Decision, Stimulus, successor_id
 from emily_contracts.topics import ACTION
 from emily_runtime.mind import Emission
 
@@ -25,3 +29,11 @@ def carried_out(decision: Decision, act: Act, detail: str, *, done: bool = True)
         detail=detail,
     )
     return Emission(ACTION, action)
+
+
+async def say(bus: Bus, emissions: Iterable[Emission]) -> None:
+    """Publish in order; a stimulus begins a trace of its own, the rest belongs to the decision's."""
+    for topic, message in emissions:
+        if isinstance(message, Stimulus):
+            traceparent.set(None)
+        await bus.publish(topic, message)

@@ -10,7 +10,7 @@ from emily_bus import Bus, Subscription
 from emily_contracts.topics import OUTBOUND_DECISION
 from emily_runtime.logs import get_logger
 
-from emily_world.emission import Step
+from emily_world.emission import Step, say
 from emily_world.host import MODALITY, HostState, act, host_name, read_host, sense
 from emily_world.settings import WorldSettings
 
@@ -64,5 +64,4 @@ class Feeling:
 
     async def _go_on(self, step: Step[HostState]) -> None:
         self.state, emissions = step
-        for topic, message in emissions:
-            await self._bus.publish(topic, message)
+        await say(self._bus, emissions)

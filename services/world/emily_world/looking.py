@@ -10,7 +10,7 @@ from emily_bus import Bus, Subscription
 from emily_contracts.topics import OUTBOUND_DECISION
 
 from emily_world.digits import DigitsState, DigitsWorld
-from emily_world.emission import Step
+from emily_world.emission import Step, say
 from emily_world.score import Score
 from emily_world.settings import WorldSettings
 
@@ -54,8 +54,7 @@ class Looking:
             self._deadlines.pop(state.subject, None)
         elif emissions:
             self._deadlines[state.subject] = anyio.current_time() + self._timeout_s
-        for topic, message in emissions:
-            await self._bus.publish(topic, message)
+        await say(self._bus, emissions)
         if len(self._states) == self._subjects and not self._deadlines:
             decisions.close()
 
