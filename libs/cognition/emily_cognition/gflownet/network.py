@@ -10,6 +10,8 @@ import numpy as np
 
 from emily_cognition.gflownet.environment import Real
 
+Layers = list[tuple[Real, Real]]
+
 
 @dataclass(frozen=True)
 class Network:
@@ -35,7 +37,7 @@ class Network:
             bias[:] = rng.uniform(-bound, bound, bias.shape)
         return parameters
 
-    def layers(self, parameters: Real) -> list[tuple[Real, Real]]:
+    def layers(self, parameters: Real) -> Layers:
         """Weights and bias of each layer, as views of the flat vector."""
         layers, start = [], 0
         for n, m in itertools.pairwise(self.sizes):
@@ -44,10 +46,9 @@ class Network:
             start = end
         return layers
 
-    def forward(self, parameters: Real, inputs: Real) -> list[Real]:
+    def forward(self, layers: Layers, inputs: Real) -> list[Real]:
         """The inputs and the output of each layer, the last one linear."""
         values = [inputs]
-        layers = self.layers(parameters)
         for i, (weights, bias) in enumerate(layers):
             output = values[-1] @ weights
             output += bias
@@ -56,16 +57,16 @@ class Network:
             values.append(output)
         return values
 
-    def backward(self, parameters: Real, values: list[Real], slope: Real) -> Real:
+    def backward(self, layers: Layers, values: list[Real], slope: Real) -> Real:
         """The gradient of the parameters from that of the output (chain rule).
 
         Args:
-            parameters: Of the forward pass.
+            layers: Of the forward pass.
             values: What `forward` returned; the last output is not needed.
             slope: Gradient of the loss by the last output.
         """
         gradient = np.empty(self.parameters)
-        layers, slopes = self.layers(parameters), self.layers(gradient)
+        slopes = self.layers(gradient)
         for i in range(len(layers) - 1, -1, -1):
             np.matmul(values[i].T, slope, out=slopes[i][0])
             slope.sum(axis=0, out=slopes[i][1])

@@ -33,7 +33,8 @@ class Policy:
         self.log_backward = self._log_both[:, 1]
         self.log_flow = np.zeros(states + 1)
         self._network = network
-        self._parameters = parameters
+        self._layers = network.layers(parameters)
+        self._claim = np.zeros(states + 1, dtype=np.int64)
         self._unseen = np.ones(states + 1, dtype=np.bool_)
         self._unseen[states] = False
         self._seen: list[Indices] = []
@@ -43,8 +44,11 @@ class Policy:
 
     def reveal(self, states: Indices) -> Indices:
         """Fill the rows of states; returns those that were not known."""
-        fresh: Indices = np.unique(states[self._unseen[states]])
+        fresh = states[self._unseen[states]]
         if len(fresh):
+            turn = np.arange(len(fresh))
+            self._claim[fresh] = turn  # of equal states one claims the row
+            fresh = fresh[self._claim[fresh] == turn]
             self._look(fresh)
         return fresh
 
@@ -64,11 +68,11 @@ class Policy:
         used = np.flatnonzero(slope.any(axis=1))
         if len(used) < len(seen):
             values, slope = [each[used] for each in values], slope[used]
-        return self._network.backward(self._parameters, values, slope)
+        return self._network.backward(self._layers, values, slope)
 
     def _look(self, states: Indices) -> None:
         """Outputs are A logits forwards, A - 1 backwards, and log F where ending backwards would be."""
-        values = self._network.forward(self._parameters, self.environment.features[states])
+        values = self._network.forward(self._layers, self.environment.features[states])
         logits = values.pop().reshape(len(states), 2, -1)
         self._log_both[states] = _log_softmax(np.where(self.environment.legal[states], logits, _ILLEGAL))
         self.log_flow[states] = logits[:, 1, -1]
