@@ -31,10 +31,10 @@ from emily_contracts.topic import Priority, QoS, Topic
 
 NAMESPACE = "emily/bench"
 SIZE = 342
-PINGS = 3000
-WARM_UP = 500
-MESSAGES = 200_000
-ROUNDS = 5
+PINGS = 800
+WARM_UP = 200
+MESSAGES = 80_000
+ROUNDS = 15
 LIMIT_S = 120
 
 
@@ -297,8 +297,8 @@ def main() -> None:
     trips: dict[str, list[list[float]]] = {side: [] for side in sides}
     rates: dict[str, list[float]] = {side: [] for side in sides}
     with router() as endpoint:
-        for _ in range(ROUNDS):
-            for side in sides:
+        for round_ in range(ROUNDS):
+            for side in sides if round_ % 2 else reversed(sides):
                 trips[side].append(round_trips(side, endpoint))
                 rates[side].append(throughput(side, endpoint))
     p50 = {side: [float(np.median(trip)) for trip in trips[side]] for side in sides}

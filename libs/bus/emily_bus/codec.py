@@ -42,6 +42,7 @@ def readable(payload: zenoh.ZBytes | None, version: int) -> bytes | Undecodable:
         return Undecodable("schema version", f"{version} was sent, {SCHEMA_VERSION} is spoken here")
     if payload is None:
         return b""
-    if len(payload) > LARGEST_PAYLOAD:
-        return Undecodable("size", f"{len(payload)} bytes were sent, at most {LARGEST_PAYLOAD} are read")
-    return payload.to_bytes()
+    data = payload.to_bytes()
+    if len(data) > LARGEST_PAYLOAD:
+        return Undecodable("size", f"{len(data)} bytes were sent, at most {LARGEST_PAYLOAD} are read")
+    return data

@@ -103,33 +103,35 @@ class Window:
 
 
 class Source:
-    """What a reader knows of one sender on one topic."""
+    """What a reader knows of one sender on one topic.
 
-    __slots__ = ("_every", "_granted", "_last", "sender", "template")
+    Attributes:
+        expected: Number of the message that should arrive next; 0 before the first.
+        due: Number from which on the reader owes credit.
+    """
+
+    __slots__ = ("_every", "due", "expected", "sender", "template")
 
     def __init__(self, template: str, sender: bytes, room: int) -> None:
         self.template = template
         self.sender = sender
+        self.expected = 0
+        self.due = 0
         self._every = max(1, room // 4)
-        self._last: int | None = None
-        self._granted: int | None = None
 
-    def arrive(self, sequence: int) -> int:
-        """How many are missing before this one; -1 when it came again or out of order."""
-        last = self._last
-        if last is not None and sequence <= last:
+    def surprise(self, sequence: int) -> int:
+        """Heed a number that was not expected: how many are missing before it, -1 when it came before."""
+        first, missing = self.expected == 0, sequence - self.expected
+        if first:
+            self.due = sequence + self._every - 1
+        elif missing < 0:
             return -1
-        self._last = sequence
-        return 0 if last is None else sequence - last - 1
+        self.expected = sequence + 1
+        return 0 if first else missing
 
-    def take(self, sequence: int) -> bool:
-        """Whether credit up to this one, which the reader takes, is due."""
-        if self._granted is None:
-            self._granted = sequence - 1
-        if sequence - self._granted < self._every:
-            return False
-        self._granted = sequence
-        return True
+    def granted(self, sequence: int) -> None:
+        """Note that credit was given up to a number."""
+        self.due = sequence + self._every
 
 
 def _slug(template: str) -> str:

@@ -147,9 +147,10 @@ class Subscription:
             try:
                 version, sender, sequence, trace = head(sample.attachment)
                 source = sources.get(sender) or self._meet(intake, sender)
-                missing = source.arrive(sequence)
-                if missing:
-                    self._count(missing)
+                if sequence == source.expected:
+                    source.expected = sequence + 1
+                else:
+                    self._count(source.surprise(sequence))
                 put((intake, source, sequence, readable(sample.payload, version), trace))
             except Undecodable as failure:
                 self._refuse(intake, failure)
@@ -170,14 +171,14 @@ class Subscription:
 
     def _count(self, missing: int) -> None:
         with self._mutex:
-            if missing > 0:
-                self._counts.lost += missing
-            else:
+            if missing < 0:
                 self._counts.repeated += 1
+            else:
+                self._counts.lost += missing
 
     def _read(self, arrival: _Arrival) -> Any | None:
         intake, source, sequence, payload, _ = arrival
-        if self._back_pressure and source.take(sequence):
+        if self._back_pressure and sequence >= source.due:
             self._grant(source, sequence)
         try:
             message = intake.decoder.decode(payload)
@@ -198,6 +199,7 @@ class Subscription:
         self._refusals.note(intake.topic.template, failure.kind, str(failure))
 
     def _grant(self, source: Source, sequence: int) -> None:
+        source.granted(sequence)
         self._session.put(
             credit_for(source.template, source.sender),
             encode_grant(self._identity, sequence),
