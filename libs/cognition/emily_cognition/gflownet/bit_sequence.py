@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emily_cognition.gflownet.environment import NONE, Environment, require_tabular
+from emily_cognition.gflownet.environment import Environment
 from emily_cognition.gflownet.errors import GFlowNetError
+from emily_cognition.gflownet.graph import NONE, Graph, require_tabular
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,12 @@ class BitSequence:
         features = np.where(place >= 0, 2.0 * bits - 1.0, 0.0)
         modes = np.array([[2.0 * int(bit) - 1.0 for bit in mode] for mode in self.modes])
         distance = (self.length - features[whole] @ modes.T) / 2.0
-        return Environment(
+        graph = Graph(
             children=np.column_stack([append, np.where(whole, count, NONE)]),
             features=features,
+        )
+        return Environment(
+            graph=graph,
             log_reward=-self.decay * distance.min(axis=1),
         )
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emily_cognition.gflownet.environment import Environment, Indices, Real
+from emily_cognition.gflownet.environment import Environment
 from emily_cognition.gflownet.evaluation import jensen_shannon_divergence, l1_distance, seen, total_variation
+from emily_cognition.gflownet.graph import Indices, Real
 
 DEVIATIONS = 3.0
 """How far below its expectation a count raises an alarm, in standard deviations: one false alarm in 740."""

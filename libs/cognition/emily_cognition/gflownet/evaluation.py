@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from emily_cognition.gflownet.environment import Environment, Real
+from emily_cognition.gflownet.graph import Graph, Real
 
 _TINY = float(np.finfo(np.float64).tiny)
 
 
-def terminating_distribution(environment: Environment, forward: Real) -> Real:
+def terminating_distribution(graph: Graph, forward: Real) -> Real:
     """(X,) the probability with which walks end in each object, by dynamic programming over the graph.
 
     Args:
-        environment: The graph.
+        graph: Of the objects.
         forward: (N, A) P_F, 0 where an action is not legal.
     """
-    reach = np.zeros(environment.states + 1)
+    reach = np.zeros(graph.states + 1)
     reach[0] = 1.0
-    for level in environment.levels:
+    for level in graph.levels:
         passed = reach[level, None] * forward[level]
-        onwards = environment.onwards[level]
+        onwards = graph.onwards[level]
         reach += np.bincount(onwards.ravel(), passed.ravel(), minlength=len(reach))
-    ending = forward[environment.objects, -1]
-    return np.asarray(reach[environment.objects] * ending)
+    ending = forward[graph.objects, -1]
+    return np.asarray(reach[graph.objects] * ending)
 
 
 def l1_distance(p: Real, q: Real) -> float:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emily_cognition.gflownet.environment import NONE, Environment, Indices, require_tabular
+from emily_cognition.gflownet.environment import Environment
 from emily_cognition.gflownet.errors import GFlowNetError
+from emily_cognition.gflownet.graph import NONE, Graph, Indices, require_tabular
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,12 @@ class HyperGrid:
         tenths = 10 * np.abs(2 * cells - span)  # from the middle, in units of 1 / (20 span): exact
         outer = (tenths > 5 * span).all(axis=1)
         band = ((tenths > 6 * span) & (tenths < 8 * span)).all(axis=1)
-        return Environment(
+        graph = Graph(
             children=np.column_stack([steps, np.full(count, count)]),
             features=np.eye(self.height)[cells].reshape(count, -1),
+        )
+        return Environment(
+            graph=graph,
             log_reward=np.log(self.R0 + self.R1 * outer + self.R2 * band),
         )
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emily_cognition.gflownet.environment import NONE, Environment, Real, require_tabular
+from emily_cognition.gflownet.environment import Environment
 from emily_cognition.gflownet.errors import GFlowNetError
+from emily_cognition.gflownet.graph import NONE, Graph, Real, require_tabular
 
 Hypothesis = dict[str, object]
 
@@ -52,9 +53,12 @@ class HypothesisSet:
             if callable(log_reward)
             else log_reward
         )
-        return Environment(
+        graph = Graph(
             children=np.column_stack([*chosen, np.where(whole, count, NONE)]),
             features=np.hstack([np.eye(radix)[digits[:, i]] for i, radix in enumerate(radices)]),
+        )
+        return Environment(
+            graph=graph,
             log_reward=np.asarray(rewards, dtype=np.float64),
         )
 

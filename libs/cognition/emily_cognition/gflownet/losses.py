@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emily_cognition.gflownet.environment import Indices, Real
+from emily_cognition.gflownet.graph import Indices, Real
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from emily_cognition.gflownet.environment import Environment, Indices, Real
+from emily_cognition.gflownet.environment import Environment
 from emily_cognition.gflownet.errors import GFlowNetError
 from emily_cognition.gflownet.evaluation import terminating_distribution
+from emily_cognition.gflownet.graph import Indices, Real
 from emily_cognition.gflownet.network import Adam, Network
 from emily_cognition.gflownet.policy import Policy
 from emily_cognition.gflownet.walking import explore
@@ -56,7 +57,7 @@ class GFlowNet:
         cls, environment: Environment, rng: np.random.Generator, *, hidden: tuple[int, ...] = (256, 256)
     ) -> GFlowNet:
         """An untrained sampler for an environment."""
-        network = Network((environment.features.shape[1], *hidden, 2 * environment.actions))
+        network = Network((environment.graph.features.shape[1], *hidden, 2 * environment.graph.actions))
         return cls(
             network=network,
             parameters=network.initial(rng),
@@ -76,16 +77,16 @@ class GFlowNet:
             GFlowNetError: The network was made for another vocabulary.
         """
         ends = (self.network.sizes[0], self.network.sizes[-1])
-        wanted = (environment.features.shape[1], 2 * environment.actions)
+        wanted = (environment.graph.features.shape[1], 2 * environment.graph.actions)
         if ends != wanted:
             raise GFlowNetError(f"network: {ends} inputs and outputs don't fit an environment of {wanted}")
-        return Policy(self.network, self.parameters, environment)
+        return Policy(self.network, self.parameters, environment.graph)
 
     def distribution(self, environment: Environment) -> Real:
         """(X,) the exact probability of drawing each object."""
         policy = self.policy(environment)
-        policy.reveal(np.arange(environment.states))
-        return terminating_distribution(environment, np.exp(policy.log_forward[:-1]))
+        policy.reveal(np.arange(environment.graph.states))
+        return terminating_distribution(environment.graph, np.exp(policy.log_forward[:-1]))
 
     def log_probability(self, environment: Environment, objects: Indices) -> Real:
         """(n,) exact log probability of drawing each of the objects."""
@@ -106,7 +107,7 @@ class GFlowNet:
         if not temperature > 0:
             raise GFlowNetError(f"temperature: {temperature} is not above 0")
         policy = self.policy(environment)
-        objects = explore(policy, count, rng, temperature=temperature).objects(environment)
+        objects = explore(policy, count, rng, temperature=temperature).objects(environment.graph)
         return Sample(
             objects=objects,
             log_probability=self.log_probability(environment, objects),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emily_cognition.gflownet.environment import Real
+from emily_cognition.gflownet.graph import Real
 
 Layers = list[tuple[Real, Real]]
 

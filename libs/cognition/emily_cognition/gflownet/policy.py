@@ -1,4 +1,4 @@
-"""What a network says of the states of an environment: where to go, where from, and how much flows through.
+"""What a network says of the states of a graph: where to go, where from, and how much flows through.
 
 One shared trunk has three heads: logits of the forward policy P_F(action | state), of the backward policy
 P_B(action that led here | state), and log F(state). States are looked at once each, and only when they are
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emily_cognition.gflownet.environment import Environment, Indices, Real
+from emily_cognition.gflownet.graph import Graph, Indices, Real
 from emily_cognition.gflownet.network import Network
 
 SMALL = 1024
@@ -25,9 +25,9 @@ class Policy:
         log_flow: (N + 1,) log F; 0 for the end.
     """
 
-    def __init__(self, network: Network, parameters: Real, environment: Environment) -> None:
-        states, actions = environment.states, environment.actions
-        self.environment = environment
+    def __init__(self, network: Network, parameters: Real, graph: Graph) -> None:
+        states, actions = graph.states, graph.actions
+        self.graph = graph
         self._log_both = np.zeros((states + 1, 2, actions))
         self.log_forward = self._log_both[:, 0]
         self.log_backward = self._log_both[:, 1]
@@ -72,9 +72,9 @@ class Policy:
 
     def _look(self, states: Indices) -> None:
         """Outputs are A logits forwards, A - 1 backwards, and log F where ending backwards would be."""
-        values = self._network.forward(self._layers, self.environment.features[states])
+        values = self._network.forward(self._layers, self.graph.features[states])
         logits = values.pop().reshape(len(states), 2, -1)
-        self._log_both[states] = _log_softmax(np.where(self.environment.legal[states], logits, _ILLEGAL))
+        self._log_both[states] = _log_softmax(np.where(self.graph.legal[states], logits, _ILLEGAL))
         self.log_flow[states] = logits[:, 1, -1]
         self._unseen[states] = False
         self._seen.append(states)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from emily_cognition.gflownet import losses
-from emily_cognition.gflownet.environment import Environment, Indices, Real
+from emily_cognition.gflownet.environment import Environment
+from emily_cognition.gflownet.graph import Indices, Real
 from emily_cognition.gflownet.losses import Loss, Walks
 from emily_cognition.gflownet.model import GFlowNet
 from emily_cognition.gflownet.policy import Policy
@@ -39,25 +40,23 @@ def fit(
     """
     parameters, log_partition = model.parameters.copy(), np.full(1, model.log_partition)
     adam, adam_log_partition = (moments.copy() for moments in model.adam)
-    remembered = model.remembered
+    graph, log_reward, remembered = environment.graph, environment.log_reward, model.remembered
     history = History(np.empty(iterations), np.empty(iterations))
     estimates = recipe.objective is Objective.LOG_PARTITION_VARIANCE
     for i in range(iterations):
-        policy = Policy(model.network, parameters, environment)
+        policy = Policy(model.network, parameters, graph)
         trajectories = explore(policy, recipe.batch, rng, epsilon=recipe.epsilon)
-        found = trajectories.objects(environment)
+        found = trajectories.objects(graph)
         if recipe.replayed and len(remembered):
-            drawn = _drawn(remembered, environment.log_reward, recipe.replayed, rng)
-            trajectories = trajectories.joined(retrace(policy, drawn, rng), environment)
-        walks = judged(policy, trajectories, log_partition[0])
+            drawn = _drawn(remembered, log_reward, recipe.replayed, rng)
+            trajectories = trajectories.joined(retrace(policy, drawn, rng), graph)
+        walks = judged(policy, trajectories, log_reward, log_partition[0])
         if estimates or math.isnan(log_partition[0]):
             log_partition[0] = losses.log_partition_estimate(walks)
-            walks = judged(policy, trajectories, log_partition[0])
+            walks = judged(policy, trajectories, log_reward, log_partition[0])
         loss = _loss(walks, recipe)
         adam.move(parameters, gradient(policy, trajectories, loss), recipe.rate)
-        adam_log_partition.move(
-            log_partition, loss.log_flow.sum(keepdims=True).ravel(), recipe.rate_log_partition
-        )
+        adam_log_partition.move(log_partition, np.full(1, loss.log_flow.sum()), recipe.rate_log_partition)
         remembered = _remember(remembered, found, recipe.memory) if recipe.replayed else remembered
         history.loss[i], history.log_partition[i] = loss.value, log_partition[0]
     trained = replace(

@@ -1,4 +1,4 @@
-"""Walks through an environment: forwards by P_F to new objects, backwards by P_B from known ones.
+"""Walks through a graph: forwards by P_F to new objects, backwards by P_B from known ones.
 
 A batch of B walks of at most L steps is two arrays. The end is state N, which every walk stays in once it is
 there; the action that ends a walk is the last, A - 1.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emily_cognition.gflownet.environment import Environment, Indices, Real
+from emily_cognition.gflownet.graph import Graph, Indices, Real
 from emily_cognition.gflownet.losses import Loss, Walks
 from emily_cognition.gflownet.policy import Policy
 
@@ -28,22 +28,22 @@ class Trajectories:
     states: Indices
     actions: Indices
 
-    def lengths(self, environment: Environment) -> Indices:
+    def lengths(self, graph: Graph) -> Indices:
         """(B,) steps of each walk, the ending one included."""
-        return np.asarray((self.states < environment.states).sum(axis=1))
+        return np.asarray((self.states < graph.states).sum(axis=1))
 
-    def objects(self, environment: Environment) -> Indices:
+    def objects(self, graph: Graph) -> Indices:
         """(B,) the object that each walk ends with."""
-        last = self.states[np.arange(len(self.states)), self.lengths(environment) - 1]
-        return environment.object_of[last]
+        last = self.states[np.arange(len(self.states)), self.lengths(graph) - 1]
+        return graph.object_of[last]
 
-    def joined(self, other: Trajectories, environment: Environment) -> Trajectories:
+    def joined(self, other: Trajectories, graph: Graph) -> Trajectories:
         """Both batches as one."""
         steps = max(self.actions.shape[1], other.actions.shape[1])
         both = (self, other)
         return Trajectories(
-            np.vstack([_padded(item.states, steps + 1, environment.states) for item in both]),
-            np.vstack([_padded(item.actions, steps, environment.actions - 1) for item in both]),
+            np.vstack([_padded(item.states, steps + 1, graph.states) for item in both]),
+            np.vstack([_padded(item.actions, steps, graph.actions - 1) for item in both]),
         )
 
 
@@ -59,19 +59,19 @@ def explore(
         epsilon: Share of steps that are taken uniformly among the legal actions.
         temperature: > 1 flattens each step's choice, < 1 sharpens it.
     """
-    environment = policy.environment
+    graph = policy.graph
 
     def chances(states: Indices) -> Real:
         tempered = np.exp(policy.log_forward[states] / temperature)
         if epsilon == 0:
             return tempered
-        legal = environment.forward_mask[states]
+        legal = graph.forward_mask[states]
         tempered *= (1.0 - epsilon) / tempered.sum(axis=1, keepdims=True)
         tempered += epsilon * legal / legal.sum(axis=1, keepdims=True)
         return tempered
 
     start = np.zeros(count, dtype=np.int64)
-    states, actions = _walk(policy, environment.onwards, chances, start, environment.states, rng=rng)
+    states, actions = _walk(policy, graph.onwards, chances, start, graph.states, rng=rng)
     return Trajectories(states, actions)
 
 
@@ -83,33 +83,33 @@ def retrace(policy: Policy, objects: Indices, rng: np.random.Generator) -> Traje
         objects: (B,).
         rng: Of the draws.
     """
-    environment = policy.environment
+    graph = policy.graph
 
     def chances(states: Indices) -> Real:
         return np.exp(policy.log_backward[states])
 
-    ends = environment.objects[objects]
-    states, actions = _walk(policy, environment.backwards, chances, ends, 0, rng=rng)
+    ends = graph.objects[objects]
+    states, actions = _walk(policy, graph.backwards, chances, ends, 0, rng=rng)
     length = (states != 0).sum(axis=1, keepdims=True)
     place = length - np.arange(states.shape[1] + 1)
     onwards = np.take_along_axis(states, np.clip(place, 0, states.shape[1] - 1), axis=1)
     taken = np.take_along_axis(np.pad(actions, ((0, 0), (0, 1))), np.clip(place[:, :-1] - 1, 0, None), axis=1)
     return Trajectories(
-        np.where(place >= 0, onwards, environment.states),
-        np.where(place[:, :-1] > 0, taken, environment.actions - 1),
+        np.where(place >= 0, onwards, graph.states),
+        np.where(place[:, :-1] > 0, taken, graph.actions - 1),
     )
 
 
-def judged(policy: Policy, trajectories: Trajectories, log_partition: float) -> Walks:
+def judged(policy: Policy, trajectories: Trajectories, log_reward: Real, log_partition: float) -> Walks:
     """What the losses need of walks through revealed states; flows are scaled so that log F(s_0) is log Z."""
-    environment = policy.environment
+    graph = policy.graph
     left, entered, actions = trajectories.states[:, :-1], trajectories.states[:, 1:], trajectories.actions
     flow = log_partition + policy.log_flow[left] - policy.log_flow[0]
     return Walks(
         log_ratio=policy.log_forward[left, actions] - policy.log_backward[entered, actions],
-        log_flow=np.where(left < environment.states, flow, 0.0),
-        log_reward=environment.log_reward[trajectories.objects(environment)],
-        lengths=trajectories.lengths(environment),
+        log_flow=np.where(left < graph.states, flow, 0.0),
+        log_reward=log_reward[trajectories.objects(graph)],
+        lengths=trajectories.lengths(graph),
     )
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from emily_cognition.gflownet import HyperGrid, diversity
-from emily_cognition.gflownet.environment import Real
 from emily_cognition.gflownet.evaluation import (
     expected_unique,
     jensen_shannon_divergence,
@@ -11,6 +10,7 @@ from emily_cognition.gflownet.evaluation import (
     seen,
     total_variation,
 )
+from emily_cognition.gflownet.graph import Real
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

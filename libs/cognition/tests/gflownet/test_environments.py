@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from emily_cognition.gflownet import BitSequence, Environment, GFlowNetError, HyperGrid, HypothesisSet
-from emily_cognition.gflownet.environment import require_tabular
 from emily_cognition.gflownet.evaluation import expected_unique
+from emily_cognition.gflownet.graph import Graph, require_tabular
 
 ENVIRONMENTS = {
     "hypergrid": HyperGrid(3, 4).environment(),
@@ -36,22 +36,22 @@ def test_the_hypergrid_has_the_published_target(golden: Callable[[str], Any], na
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 def test_an_action_is_undone_by_the_same_action_backwards(environment: Environment) -> None:
-    for state, action in np.argwhere(environment.forward_mask[:, :-1]):
-        assert environment.parents[environment.children[state, action], action] == state
-    for state, action in np.argwhere(environment.backward_mask):
-        assert environment.children[environment.parents[state, action], action] == state
-    assert not environment.backward_mask[0].any()
-    assert environment.backward_mask[1:].any(axis=1).all()
+    for state, action in np.argwhere(environment.graph.forward_mask[:, :-1]):
+        assert environment.graph.parents[environment.graph.children[state, action], action] == state
+    for state, action in np.argwhere(environment.graph.backward_mask):
+        assert environment.graph.children[environment.graph.parents[state, action], action] == state
+    assert not environment.graph.backward_mask[0].any()
+    assert environment.graph.backward_mask[1:].any(axis=1).all()
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 def test_levels_hold_every_state_after_its_parents(environment: Environment) -> None:
-    level = np.empty(environment.states, dtype=int)
-    for depth, states in enumerate(environment.levels):
+    level = np.empty(environment.graph.states, dtype=int)
+    for depth, states in enumerate(environment.graph.levels):
         level[states] = depth
-    assert sum(map(len, environment.levels)) == environment.states
-    origin, action = np.nonzero(environment.forward_mask[:, :-1])
-    assert (level[environment.children[origin, action]] > level[origin]).all()
+    assert sum(map(len, environment.graph.levels)) == environment.graph.states
+    origin, action = np.nonzero(environment.graph.forward_mask[:, :-1])
+    assert (level[environment.graph.children[origin, action]] > level[origin]).all()
 
 
 def test_cells_are_counted_row_by_row() -> None:
@@ -62,7 +62,7 @@ def test_cells_are_counted_row_by_row() -> None:
 def test_a_bit_sequence_is_rewarded_by_its_distance_from_the_nearest_mode() -> None:
     bits = BitSequence(6, ("000000", "111000"), decay=2.0)
     environment = bits.environment()
-    assert len(environment.objects) == 64
+    assert len(environment.graph.objects) == 64
     for item in range(64):
         distances = [
             sum(a != b for a, b in zip(bits.describe(item), mode, strict=True)) for mode in bits.modes
@@ -88,7 +88,7 @@ def test_a_reward_may_be_a_function_of_the_hypothesis() -> None:
 def test_new_evidence_changes_the_target_and_not_the_graph() -> None:
     before = ENVIRONMENTS["hypotheses"]
     after = before.rewarded(lambda item: item / 2)
-    assert after.children is before.children
+    assert after.graph is before.graph
     assert after.log_partition == pytest.approx(np.logaddexp.reduce(np.arange(12) / 2))
     assert before.log_partition == pytest.approx(np.log(12))
     with pytest.raises(GFlowNetError, match=r"log_reward: shape \(3,\)"):
@@ -100,10 +100,8 @@ def test_an_object_without_any_reward_is_refused() -> None:
         ENVIRONMENTS["hypotheses"].rewarded(lambda item: -np.inf if item == 2 else 0.0)
 
 
-def _graph(*children: tuple[int, int, int]) -> Environment:
-    table = np.array(children)
-    ends = (table[:, -1] == len(table)).sum()
-    return Environment(children=table, features=np.zeros((len(table), 1)), log_reward=np.zeros(ends))
+def _graph(*children: tuple[int, int, int]) -> Graph:
+    return Graph(children=np.array(children), features=np.zeros((len(children), 1)))
 
 
 def test_a_graph_that_is_no_rooted_acyclic_graph_is_refused() -> None:

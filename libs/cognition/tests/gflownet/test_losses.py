@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from emily_cognition.gflownet import HyperGrid, losses
-from emily_cognition.gflownet.environment import Real
 from emily_cognition.gflownet.evaluation import (
     jensen_shannon_divergence,
     terminating_distribution,
     total_variation,
 )
+from emily_cognition.gflownet.graph import Real
 from emily_cognition.gflownet.losses import Loss, Walks, Weighting
 
 Objective = Callable[[Walks], Loss]
@@ -34,9 +34,11 @@ def case(golden: Callable[[str], Any]) -> Any:
 @pytest.fixture(scope="module")
 def walks(case: Any) -> Walks:
     """The trajectories of the reference under its tables."""
-    forward = _masked_log_softmax(np.array(case["pf_logits"]), ENVIRONMENT.forward_mask)
+    forward = _masked_log_softmax(np.array(case["pf_logits"]), ENVIRONMENT.graph.forward_mask)
     backward = np.zeros((64, 2))
-    backward[1:] = _masked_log_softmax(np.array(case["pb_logits"])[1:], ENVIRONMENT.backward_mask[1:, :2])
+    backward[1:] = _masked_log_softmax(
+        np.array(case["pb_logits"])[1:], ENVIRONMENT.graph.backward_mask[1:, :2]
+    )
     most = max(len(walk["actions"]) for walk in case["trajectories"])
     ratio, flow = np.zeros((2, len(case["trajectories"]), most))
     lengths, ends = [], []
@@ -78,8 +80,8 @@ def test_sub_trajectory_balance_matches_the_reference(case: Any, walks: Walks, w
 
 
 def test_the_exact_distribution_and_its_distances_match_the_reference(case: Any) -> None:
-    forward = np.exp(_masked_log_softmax(np.array(case["pf_logits"]), ENVIRONMENT.forward_mask))
-    distribution = terminating_distribution(ENVIRONMENT, forward)
+    forward = np.exp(_masked_log_softmax(np.array(case["pf_logits"]), ENVIRONMENT.graph.forward_mask))
+    distribution = terminating_distribution(ENVIRONMENT.graph, forward)
     np.testing.assert_allclose(distribution, case["exact_terminating_dist"], atol=1e-14)
     target = ENVIRONMENT.target
     assert total_variation(distribution, target) == pytest.approx(case["tv_to_target"], abs=1e-12)
@@ -147,11 +149,13 @@ def test_a_balanced_flow_has_no_loss() -> None:
     """The flow is pulled back from the rewards by a uniform P_B."""
     flow = np.zeros(65)
     flow[:64] = np.exp(ENVIRONMENT.log_reward)
-    chance = ENVIRONMENT.backward_mask / np.maximum(ENVIRONMENT.backward_mask.sum(axis=1, keepdims=True), 1)
-    for level in reversed(ENVIRONMENT.levels):
-        for child, action in np.argwhere(ENVIRONMENT.backward_mask):
+    chance = ENVIRONMENT.graph.backward_mask / np.maximum(
+        ENVIRONMENT.graph.backward_mask.sum(axis=1, keepdims=True), 1
+    )
+    for level in reversed(ENVIRONMENT.graph.levels):
+        for child, action in np.argwhere(ENVIRONMENT.graph.backward_mask):
             if child in level:
-                flow[ENVIRONMENT.parents[child, action]] += flow[child] * chance[child, action]
+                flow[ENVIRONMENT.graph.parents[child, action]] += flow[child] * chance[child, action]
     assert np.log(flow[0]) == pytest.approx(ENVIRONMENT.log_partition)
     path = [0, 1, 9, 10]
     ratio = [[np.log(flow[n] / flow[s]) for s, n in itertools.pairwise(path)]]

@@ -17,8 +17,8 @@ from emily_cognition.gflownet import (
     Recipe,
     fit,
 )
-from emily_cognition.gflownet.environment import Real
 from emily_cognition.gflownet.evaluation import l1_distance, total_variation
+from emily_cognition.gflownet.graph import Real
 from emily_cognition.gflownet.recipe import (
     DETAILED_BALANCE,
     LOG_PARTITION_VARIANCE,

@@ -21,13 +21,13 @@ def _policy(environment: Environment, seed: int = 0) -> Policy:
 
 
 def _assert_legal(environment: Environment, trajectories: Trajectories) -> None:
-    lengths = trajectories.lengths(environment)
+    lengths = trajectories.lengths(environment.graph)
     for states, actions, length in zip(trajectories.states, trajectories.actions, lengths, strict=True):
         assert states[0] == 0
-        assert (states[length:] == environment.states).all()
-        assert (actions[length:] == environment.actions - 1).all()
+        assert (states[length:] == environment.graph.states).all()
+        assert (actions[length:] == environment.graph.actions - 1).all()
         for t in range(length):
-            assert environment.children[states[t], actions[t]] == states[t + 1]
+            assert environment.graph.children[states[t], actions[t]] == states[t + 1]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
@@ -36,23 +36,23 @@ def test_walks_are_legal_to_the_end(environment: Environment, epsilon: float, te
     rng = np.random.default_rng(1)
     walks = explore(_policy(environment), 50, rng, epsilon=epsilon, temperature=temperature)
     _assert_legal(environment, walks)
-    assert (walks.objects(environment) >= 0).all()
+    assert (walks.objects(environment.graph) >= 0).all()
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 def test_retraced_walks_are_legal_and_end_with_their_object(environment: Environment) -> None:
     rng = np.random.default_rng(2)
-    objects = rng.integers(0, len(environment.objects), 60)
+    objects = rng.integers(0, len(environment.graph.objects), 60)
     walks = retrace(_policy(environment), objects, rng)
     _assert_legal(environment, walks)
-    np.testing.assert_array_equal(walks.objects(environment), objects)
+    np.testing.assert_array_equal(walks.objects(environment.graph), objects)
 
 
 def test_the_empty_object_is_retraced_by_stopping_at_once() -> None:
     environment = ENVIRONMENTS["hypergrid"]
     walks = retrace(_policy(environment), np.zeros(3, dtype=np.int64), np.random.default_rng(0))
     _assert_legal(environment, walks)
-    np.testing.assert_array_equal(walks.lengths(environment), [1, 1, 1])
+    np.testing.assert_array_equal(walks.lengths(environment.graph), [1, 1, 1])
 
 
 def test_objects_are_drawn_as_often_as_the_exact_distribution_says() -> None:
@@ -73,12 +73,12 @@ def test_joined_batches_keep_every_walk() -> None:
     one = explore(policy, 5, rng)
     short = retrace(_policy(ENVIRONMENTS["hypergrid"]), np.zeros(2, dtype=np.int64), rng)
     other = retrace(policy, np.arange(4), rng)
-    both = one.joined(other, environment)
+    both = one.joined(other, environment.graph)
     _assert_legal(environment, both)
     np.testing.assert_array_equal(
-        both.objects(environment), [*one.objects(environment), *other.objects(environment)]
+        both.objects(environment.graph), [*one.objects(environment.graph), *other.objects(environment.graph)]
     )
-    grown = short.joined(explore(_policy(ENVIRONMENTS["hypergrid"]), 4, rng), ENVIRONMENTS["hypergrid"])
+    grown = short.joined(explore(_policy(ENVIRONMENTS["hypergrid"]), 4, rng), ENVIRONMENTS["hypergrid"].graph)
     _assert_legal(ENVIRONMENTS["hypergrid"], grown)
 
 
@@ -96,9 +96,9 @@ def test_the_gradient_of_the_network_matches_finite_differences(
     walks = explore(model.policy(environment), 12, np.random.default_rng(9))
 
     def at(parameters: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[Policy, Loss]:
-        policy = Policy(model.network, parameters, environment)
+        policy = Policy(model.network, parameters, environment.graph)
         policy.reveal(np.unique(walks.states))
-        return policy, objective(judged(policy, walks, 0.3))
+        return policy, objective(judged(policy, walks, environment.log_reward, 0.3))
 
     policy, loss = at(model.parameters)
     slope = gradient(policy, walks, loss)
