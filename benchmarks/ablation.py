@@ -1,4 +1,4 @@
-"""What each tier does for perception: everything, and everything but one tier, in four worlds."""
+"""What each tier does for perception: everything, and everything but one tier, in six worlds."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import argparse
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import report
+from emily_contracts import Signal, Stimulus, uuid7
 from emily_world.settings import WorldSettings
-from loopback import Models, Tiers, perceive, train
+from loopback import START, Models, Tiers, perceive, train
 
 TIERS = ("alpha", "allostasis", "workspace", "hypotheses")
 WORLDS: dict[str, dict[str, Any]] = {
@@ -23,14 +25,22 @@ WORLDS: dict[str, dict[str, Any]] = {
     "distractors": {"distractors": 0.8},
     "noise": {"noise": 4.0},
     "shift": {"shift_x": 1},
+    "stress": {},
+    "stress, noise": {"noise": 4.0},
 }
 """The worlds that are not named for it have distractors in 3 of 10 looks."""
+
+STRESSED = ("stress", "stress, noise")
+STRAIN = 3.0
+"""Load per core that the host had in the moments before, so that the body is on alert."""
 
 
 def measure(models: Models, world: str, without: str | None, episodes: int) -> dict[str, float]:
     """Accuracy, mean looks and the time of all three steps, without one tier."""
     tiers = Tiers.of(models, without)
     settings = WorldSettings(run="benchmark", seed=models.seed, episodes=episodes, **WORLDS[world])
+    if world in STRESSED:
+        strain(tiers)
     score = perceive(tiers, settings)
     steps = (tiers.reflex.seconds, tiers.workspace.seconds, tiers.inference.seconds)
     milliseconds = 1e3 * np.sum(steps, axis=0)
@@ -40,6 +50,28 @@ def measure(models: Models, world: str, without: str | None, episodes: int) -> d
         "p50_ms": float(np.percentile(milliseconds, 50)),
         "p99_ms": float(np.percentile(milliseconds, 99)),
     }
+
+
+def strain(tiers: Tiers) -> None:
+    """Let the tiers feel an overloaded host for five moments."""
+    for moment in range(5):
+        at = START - timedelta(seconds=5 - moment)
+        identity = uuid7(at, bytes(10))
+        signals = (
+            Signal(channel="load", values=(STRAIN,), intensity=STRAIN),
+            Signal(channel="memory", values=(0.3,), intensity=0.3),
+        )
+        tiers.hear(
+            Stimulus(
+                id=identity,
+                at=at,
+                stimulus_id=identity,
+                modality="interoception",
+                subject="host",
+                episode="host",
+                signals=signals,
+            )
+        )
 
 
 def main() -> None:
