@@ -121,7 +121,11 @@ class Subscription:
 
     async def __aenter__(self) -> Self:
         """Return when the router knows of the subscription; leaving the block ends it."""
-        await settled(self._session)
+        try:
+            await settled(self._session)
+        except BaseException:
+            self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -199,6 +203,8 @@ class Subscription:
         self._refusals.note(intake.topic.template, failure.kind, str(failure))
 
     def _grant(self, source: Source, sequence: int) -> None:
+        if not self._declared:  # closed: what waits is still read, and nobody waits for credit
+            return
         source.granted(sequence)
         self._session.put(
             credit_for(source.template, source.sender),

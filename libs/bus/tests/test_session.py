@@ -124,15 +124,27 @@ async def test_buffer_without_room_is_refused(open_bus: OpenBus) -> None:
             bus.subscribe(EVENT, buffer=0)
 
 
-async def test_end_of_the_bus_ends_its_readers(open_bus: OpenBus) -> None:
+async def test_end_of_the_bus_ends_its_readers_after_what_waits(open_bus: OpenBus) -> None:
+    sent = [numbered(number) for number in range(4)]
     async with open_bus() as bus:
-        events = bus.subscribe(EVENT)
-        await bus.publish(EVENT, numbered(1))
+        events = bus.subscribe(EVENT, buffer=len(sent))
+        for message in sent:
+            await bus.publish(EVENT, message)
         with anyio.fail_after(5):
-            while events.statistics().depth == 0:
+            while events.statistics().depth < len(sent):
                 await anyio.sleep(0.01)
     with anyio.fail_after(5):
-        assert [message async for message in events] == [numbered(1)]
+        assert [message async for message in events] == sent
+
+
+async def test_cancelled_entry_leaves_no_reader_that_a_sender_would_wait_for(open_bus: OpenBus) -> None:
+    async with open_bus(publish_timeout_s=2) as sender, open_bus() as reader:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            async with reader.subscribe(EVENT, buffer=1):
+                pytest.fail("entered although it was cancelled")
+        for number in range(10):
+            await sender.publish(EVENT, numbered(number))
 
 
 async def test_cancelled_reader_leaves_the_session_usable(open_bus: OpenBus) -> None:
