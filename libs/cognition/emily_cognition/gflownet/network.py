@@ -46,24 +46,27 @@ class Network:
             start = end
         return layers
 
-    def forward(self, layers: Layers, inputs: Real) -> list[Real]:
-        """The inputs and the output of each layer, the last one linear."""
-        values = [inputs]
-        for i, (weights, bias) in enumerate(layers):
-            output = values[-1] @ weights
-            output += bias
-            if i < len(layers) - 1:
-                np.maximum(output, 0.0, out=output)
-            values.append(output)
-        return values
+    def forward(self, layers: Layers, values: list[Real]) -> Real:
+        """The output, which is linear.
+
+        Args:
+            layers: Weights and biases.
+            values: The inputs, then a place for the activations of each hidden layer, which are filled.
+        """
+        for i, (weights, bias) in enumerate(layers[:-1]):
+            np.matmul(values[i], weights, out=values[i + 1])
+            np.add(values[i + 1], bias, out=values[i + 1])
+            np.maximum(values[i + 1], 0.0, out=values[i + 1])
+        weights, bias = layers[-1]
+        return np.asarray(values[-1] @ weights + bias)
 
     def backward(self, layers: Layers, values: list[Real], slope: Real) -> Real:
         """The gradient of the parameters from that of the output (chain rule).
 
         Args:
             layers: Of the forward pass.
-            values: What `forward` returned; the last output is not needed.
-            slope: Gradient of the loss by the last output.
+            values: The inputs and activations of the forward pass.
+            slope: Gradient of the loss by the output.
         """
         gradient = np.empty(self.parameters)
         slopes = self.layers(gradient)

@@ -37,8 +37,9 @@ class Policy:
         self._claim = np.zeros(states + 1, dtype=np.int64)
         self._unseen = np.ones(states + 1, dtype=np.bool_)
         self._unseen[states] = False
-        self._seen: list[Indices] = []
-        self._values: list[list[Real]] = []
+        self._seen = np.empty(states, dtype=np.int64)
+        self._values = [np.empty((states, size)) for size in network.sizes[:-1]]
+        self._count = 0
         if states <= SMALL:
             self._look(np.arange(states))
 
@@ -59,12 +60,12 @@ class Policy:
 
     def gradient(self, log_forward: Real, log_backward: Real, log_flow: Real) -> Real:
         """The gradient of the parameters from that of the tables; only revealed rows matter."""
-        seen = np.concatenate(self._seen)
+        seen = self._seen[: self._count]
         slope = np.stack([log_forward[seen], log_backward[seen]], axis=1)
         slope -= np.exp(self._log_both[seen]) * slope.sum(axis=2, keepdims=True)
         slope[:, 1, -1] = log_flow[seen]
         slope = slope.reshape(len(seen), -1)
-        values = [np.concatenate(parts) for parts in zip(*self._values, strict=True)]
+        values = [each[: self._count] for each in self._values]
         used = np.flatnonzero(slope.any(axis=1))
         if len(used) < len(seen):
             values, slope = [each[used] for each in values], slope[used]
@@ -72,13 +73,15 @@ class Policy:
 
     def _look(self, states: Indices) -> None:
         """Outputs are A logits forwards, A - 1 backwards, and log F where ending backwards would be."""
-        values = self._network.forward(self._layers, self.graph.features[states])
-        logits = values.pop().reshape(len(states), 2, -1)
+        rows = slice(self._count, self._count + len(states))
+        self._count = rows.stop
+        self._seen[rows] = states
+        values = [each[rows] for each in self._values]
+        values[0][:] = self.graph.features[states]
+        logits = self._network.forward(self._layers, values).reshape(len(states), 2, -1)
         self._log_both[states] = _log_softmax(np.where(self.graph.legal[states], logits, _ILLEGAL))
         self.log_flow[states] = logits[:, 1, -1]
         self._unseen[states] = False
-        self._seen.append(states)
-        self._values.append(values)
 
 
 def _log_softmax(logits: Real) -> Real:
