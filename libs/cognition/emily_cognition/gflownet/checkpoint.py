@@ -20,7 +20,7 @@ FORMAT = "emily-gflownet/1"
 
 
 def dump(model: GFlowNet, rng: np.random.Generator) -> bytes:
-    """The file of a model and the generator that trains it."""
+    """The file of a model and the generator that trains it, NumPy's default (PCG64)."""
     header = {
         "format": FORMAT,
         "sizes": model.network.sizes,
@@ -51,16 +51,18 @@ def load(data: bytes) -> tuple[GFlowNet, np.random.Generator]:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays["header"].tobytes())
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as failure:
+        model, rng = _model(header, arrays), np.random.default_rng()
+        rng.bit_generator.state = header["generator"]
+    except GFlowNetError:
+        raise
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, OSError) as failure:
         raise GFlowNetError(f"checkpoint: can't be read ({failure}); train the model again") from None
-    if header.get("format") != FORMAT:
-        raise GFlowNetError(f"format: {header.get('format')!r} is not {FORMAT!r}; train the model again")
-    rng = np.random.default_rng()
-    rng.bit_generator.state = header["generator"]
-    return _model(header, arrays), rng
+    return model, rng
 
 
 def _model(header: dict[str, Any], arrays: dict[str, Any]) -> GFlowNet:
+    if header["format"] != FORMAT:
+        raise GFlowNetError(f"format: {header['format']!r} is not {FORMAT!r}; train the model again")
     network = Network(tuple(header["sizes"]))
     sizes = {"parameters": network.parameters, "first": network.parameters, "second": network.parameters}
     for name, size in sizes.items():

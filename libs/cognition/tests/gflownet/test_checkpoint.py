@@ -51,6 +51,8 @@ def test_a_bad_file_is_refused_with_a_reason() -> None:
     for torn in (b"", b"no archive", whole[: len(whole) // 2]):
         with pytest.raises(GFlowNetError, match="checkpoint: can't be read"):
             checkpoint.load(torn)
+    with pytest.raises(GFlowNetError, match="can't be read"):
+        checkpoint.load(_changed(header=np.frombuffer(b"[]", dtype=np.uint8)))
     with pytest.raises(GFlowNetError, match="format: 'other' is not"):
         checkpoint.load(_changed(header=np.frombuffer(b'{"format": "other"}', dtype=np.uint8)))
     with pytest.raises(GFlowNetError, match=r"parameters: shape \(3,\) must be"):
