@@ -57,7 +57,8 @@ def main() -> int:
         timeout=120,
     )
     covered = _covered(json.loads(report.read_text()))
-    return tests.returncode or _judge(covered)
+    judged = _judge(covered)
+    return tests.returncode or judged
 
 
 def _covered(report: dict[str, dict[str, dict[str, dict[str, int]]]]) -> dict[str, tuple[int, int]]:

@@ -6,8 +6,13 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 from emily import launch
 from emily.errors import StartFailed
@@ -81,14 +86,18 @@ def test_the_parts_end_with_a_killed_supervisor_and_it_starts_again(victim: Layo
 
 
 def test_watch_prints_what_goes_by(emily: Layout, run: Run) -> None:
-    import threading  # noqa: PLC0415
+    stop = threading.Event()
 
-    noise = threading.Thread(
-        target=lambda: run(emily, "perceive", "host", "--ticks", "15", "--interval", "0.2")
-    )
-    noise.start()
-    finished = run(emily, "watch", "--topic", "outbound_decision", "--for", "4", "--json")
-    noise.join()
+    def speak() -> None:
+        draft = {"modality": "interoception", "signals": [{"channel": "load", "values": [0.1]}]}
+        while not stop.wait(0.1):
+            httpx.post(f"{emily.http_url}/api/v1/stimuli", json=draft, timeout=10)
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    finished = run(emily, "watch", "--topic", "outbound_decision", "--for", "3", "--json")
+    stop.set()
+    speaker.join()
     messages = [json.loads(line) for line in finished.stdout.splitlines()]
     assert messages
     assert all(message["topic"] == "outbound_decision" for message in messages)
@@ -108,9 +117,6 @@ def test_doctor_finds_a_healthy_machine_and_a_taken_port(emily: Layout, run: Run
 
 
 def test_contracts_are_exported_and_checked(run: Run, tmp_path: Path) -> None:
-    import subprocess  # noqa: PLC0415
-    import sys  # noqa: PLC0415
-
     def contracts(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "emily", "contracts", *arguments],
@@ -136,8 +142,6 @@ def test_contracts_are_exported_and_checked(run: Run, tmp_path: Path) -> None:
 
 
 def _until_gone(pid: int) -> None:
-    import time  # noqa: PLC0415
-
     deadline = time.monotonic() + 15
     while alive(pid):
         assert time.monotonic() < deadline, f"process {pid} outlived its supervisor"

@@ -130,14 +130,17 @@ class Publisher:
             else:
                 self._window.leave(reader)
 
+        def present(reply: zenoh.Reply) -> None:
+            if reply.ok is not None:
+                changed(reply.ok)
+
         tokens = readers_of(template)
         self._declared = [
             session.declare_subscriber(credit_for(template, self._sender), granted),
             session.liveliness().declare_subscriber(tokens, changed, history=True),
         ]
-        met: zenoh.handlers.Callback[zenoh.Reply] = zenoh.handlers.Callback(
-            lambda reply: None, self._window.open
-        )
+        # Changes come on a thread of their own; asking once makes sure that readers are known before opening.
+        met: zenoh.handlers.Callback[zenoh.Reply] = zenoh.handlers.Callback(present, self._window.open)
         session.liveliness().get(tokens, met, timeout=_MEETING_S)
 
 

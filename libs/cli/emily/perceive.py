@@ -50,6 +50,8 @@ BASELINE_SUBJECTS = 8
 SECONDS_PER_EPISODE = 2.0
 LEAST_DEADLINE_S = 60.0
 FRAMES_PER_S = 8
+SLOWEST = 16
+"""How much slower than asked the host may be read after decisions to throttle."""
 LINES_WITHOUT_TERMINAL = 10
 
 Ablated = Annotated[
@@ -153,7 +155,8 @@ def host(
     layout = launch.require_running(Layout(state_dir=state_dir.absolute())).layout
     view = HostView()
     settings = {"world": "host", "ticks": ticks, "interval_s": interval}
-    summary = anyio.run(_follow, layout, settings, view, None, as_json, ticks * interval + LEAST_DEADLINE_S)
+    deadline = LEAST_DEADLINE_S + SLOWEST * ticks * interval
+    summary = anyio.run(_follow, layout, settings, view, None, as_json, deadline)
     if as_json:
         print_json({"summary": summary, "moments": view.moments})
         return

@@ -204,7 +204,9 @@ def test_the_host_is_felt_and_remembered(inference: Inference, show: Show) -> No
     state = inference.initial()
     for _ in range(3):
         state, answer = decide(
-            inference, state, show(("load", None, (2.0,)), modality="interoception", subject="host")
+            inference,
+            state,
+            show(("load", None, (2.0,)), ("memory", None, (0.97,)), modality="interoception", subject="host"),
         )
     assert answer.act.kind == "alert"
     assert set(state.feelings) == {"host"}
