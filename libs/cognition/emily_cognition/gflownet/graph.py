@@ -100,6 +100,13 @@ class Graph:
         return backwards
 
     @cached_property
+    def uniform_backwards(self) -> Real:
+        """(N + 1, A) running sums of equal chances of the actions that may have led here."""
+        chances = np.vstack([self.backward_mask, np.zeros((1, self.actions))])
+        chances[[0, -1], -1] = 1.0
+        return cumulative(chances)
+
+    @cached_property
     def levels(self) -> tuple[Indices, ...]:
         """The states by the length of the longest way to them."""
         level = np.full(self.states, NONE)
@@ -116,6 +123,13 @@ class Graph:
             raise GFlowNetError("children: a state is a dead end or can't be reached from state 0")
         order = np.argsort(level, kind="stable")
         return tuple(np.split(order, np.cumsum(np.bincount(level))[:-1]))
+
+
+def cumulative(chances: Real) -> Real:
+    """Running sums that end in exactly 1, so that a draw below 1 never meets an illegal action."""
+    running = np.cumsum(chances, axis=1)
+    running /= running[:, -1:]
+    return running
 
 
 def require_tabular(states: int) -> None:

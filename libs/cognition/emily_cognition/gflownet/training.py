@@ -49,7 +49,7 @@ def fit(
         found = trajectories.objects(graph)
         if recipe.replayed and len(remembered):
             drawn = _drawn(remembered, log_reward, recipe.replayed, rng)
-            trajectories = trajectories.joined(retrace(policy, drawn, rng), graph)
+            trajectories = trajectories.joined(retrace(graph, drawn, rng), graph)
         walks = judged(policy, trajectories, log_reward, log_partition[0])
         if estimates or math.isnan(log_partition[0]):
             log_partition[0] = losses.log_partition_estimate(walks)

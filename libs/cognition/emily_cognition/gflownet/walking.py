@@ -1,4 +1,4 @@
-"""Walks through a graph: forwards by P_F to new objects, backwards by P_B from known ones.
+"""Walks through a graph: forwards by P_F to new objects, backwards from known ones.
 
 A batch of B walks of at most L steps is two arrays. The end is state N, which every walk stays in once it is
 there; the action that ends a walk is the last, A - 1.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emily_cognition.gflownet.graph import Graph, Indices, Real
+from emily_cognition.gflownet.graph import Graph, Indices, Real, cumulative
 from emily_cognition.gflownet.losses import Loss, Walks
 from emily_cognition.gflownet.policy import Policy
 
@@ -60,36 +60,41 @@ def explore(
         temperature: > 1 flattens each step's choice, < 1 sharpens it.
     """
     graph = policy.graph
+    running = np.zeros((graph.states + 1, graph.actions))
+    running[-1, -1] = 1.0
 
-    def chances(states: Indices) -> Real:
+    def learn(states: Indices) -> None:
         tempered = np.exp(policy.log_forward[states] / temperature)
-        if epsilon == 0:
-            return tempered
-        legal = graph.forward_mask[states]
-        tempered *= (1.0 - epsilon) / tempered.sum(axis=1, keepdims=True)
-        tempered += epsilon * legal / legal.sum(axis=1, keepdims=True)
-        return tempered
+        if epsilon > 0:
+            legal = graph.forward_mask[states]
+            tempered *= (1.0 - epsilon) / tempered.sum(axis=1, keepdims=True)
+            tempered += epsilon * legal / legal.sum(axis=1, keepdims=True)
+        running[states] = cumulative(tempered)
 
+    def choices(states: Indices) -> Real:
+        fresh = policy.reveal(states)
+        if len(fresh):
+            learn(fresh)
+        return running[states]
+
+    learn(policy.revealed)
     start = np.zeros(count, dtype=np.int64)
-    states, actions = _walk(policy, graph.onwards, chances, start, graph.states, rng=rng)
-    return Trajectories(states, actions)
+    return Trajectories(*_walk(graph.onwards, choices, start, graph.states, rng))
 
 
-def retrace(policy: Policy, objects: Indices, rng: np.random.Generator) -> Trajectories:
-    """Walks that lead to given objects, drawn backwards by P_B.
+def retrace(graph: Graph, objects: Indices, rng: np.random.Generator) -> Trajectories:
+    """Walks that lead to given objects, drawn backwards uniformly among the legal ways.
+
+    The losses hold for walks however they were drawn, and these ask nothing of the network on the way.
 
     Args:
-        policy: Whose P_B is followed.
+        graph: Of the objects.
         objects: (B,).
         rng: Of the draws.
     """
-    graph = policy.graph
-
-    def chances(states: Indices) -> Real:
-        return np.exp(policy.log_backward[states])
-
-    ends = graph.objects[objects]
-    states, actions = _walk(policy, graph.backwards, chances, ends, 0, rng=rng)
+    states, actions = _walk(
+        graph.backwards, graph.uniform_backwards.__getitem__, graph.objects[objects], 0, rng
+    )
     length = (states != 0).sum(axis=1, keepdims=True)
     place = length - np.arange(states.shape[1] + 1)
     onwards = np.take_along_axis(states, np.clip(place, 0, states.shape[1] - 1), axis=1)
@@ -101,8 +106,9 @@ def retrace(policy: Policy, objects: Indices, rng: np.random.Generator) -> Traje
 
 
 def judged(policy: Policy, trajectories: Trajectories, log_reward: Real, log_partition: float) -> Walks:
-    """What the losses need of walks through revealed states; flows are scaled so that log F(s_0) is log Z."""
+    """What the losses need of walks; flows are scaled so that log F(s_0) is log Z."""
     graph = policy.graph
+    policy.reveal(trajectories.states.ravel())
     left, entered, actions = trajectories.states[:, :-1], trajectories.states[:, 1:], trajectories.actions
     flow = log_partition + policy.log_flow[left] - policy.log_flow[0]
     return Walks(
@@ -127,38 +133,20 @@ def gradient(policy: Policy, trajectories: Trajectories, loss: Loss) -> Real:
 
 
 def _walk(
-    policy: Policy,
     following: Indices,
-    chances: Callable[[Indices], Real],
+    choices: Callable[[Indices], Real],
     start: Indices,
     stop: int,
-    *,
     rng: np.random.Generator,
 ) -> tuple[Indices, Indices]:
-    """States (B, L + 1) and actions (B, L) until all have stopped; a step at the end is the last action."""
-    policy.reveal(start)
-    known = policy.revealed
-    running = _cumulative(chances(known))
-    cumulative = np.zeros((len(following), running.shape[1]))
-    cumulative[known] = running
-    cumulative[-1, -1] = 1.0
+    """States (B, L + 1) and actions (B, L) until all have stopped, by running sums of chances."""
     states, actions = [start], []
     while (states[-1] != stop).any():
         state = states[-1]
-        fresh = policy.reveal(state)
-        if len(fresh):
-            cumulative[fresh] = _cumulative(chances(fresh))
-        action = (rng.random(len(state))[:, None] >= cumulative[state]).sum(axis=1)
+        action = (rng.random(len(state))[:, None] >= choices(state)).sum(axis=1)
         actions.append(action)
         states.append(following[state, action])
     return np.stack(states, axis=1), np.array(actions, dtype=np.int64).reshape(len(actions), len(start)).T
-
-
-def _cumulative(chances: Real) -> Real:
-    """Running sums that end in exactly 1, so that a draw below 1 never meets an illegal action."""
-    running = np.cumsum(chances, axis=1)
-    running /= running[:, -1:]
-    return running
 
 
 def _scattered(index: Indices, values: Real, shape: tuple[int, int]) -> Real:

@@ -43,14 +43,21 @@ def test_walks_are_legal_to_the_end(environment: Environment, epsilon: float, te
 def test_retraced_walks_are_legal_and_end_with_their_object(environment: Environment) -> None:
     rng = np.random.default_rng(2)
     objects = rng.integers(0, len(environment.graph.objects), 60)
-    walks = retrace(_policy(environment), objects, rng)
+    walks = retrace(environment.graph, objects, rng)
     _assert_legal(environment, walks)
     np.testing.assert_array_equal(walks.objects(environment.graph), objects)
 
 
+def test_ways_back_are_equally_likely_at_each_step() -> None:
+    graph = HyperGrid(2, 3).environment().graph
+    walks = retrace(graph, np.full(4000, 4), np.random.default_rng(3))  # the cell (1, 1)
+    first = (walks.actions[:, 0] == 0).mean()
+    assert abs(first - 0.5) < 5 * 0.5 / np.sqrt(4000)
+
+
 def test_the_empty_object_is_retraced_by_stopping_at_once() -> None:
     environment = ENVIRONMENTS["hypergrid"]
-    walks = retrace(_policy(environment), np.zeros(3, dtype=np.int64), np.random.default_rng(0))
+    walks = retrace(environment.graph, np.zeros(3, dtype=np.int64), np.random.default_rng(0))
     _assert_legal(environment, walks)
     np.testing.assert_array_equal(walks.lengths(environment.graph), [1, 1, 1])
 
@@ -71,8 +78,8 @@ def test_joined_batches_keep_every_walk() -> None:
     environment = ENVIRONMENTS["hypotheses"]
     policy, rng = _policy(environment), np.random.default_rng(6)
     one = explore(policy, 5, rng)
-    short = retrace(_policy(ENVIRONMENTS["hypergrid"]), np.zeros(2, dtype=np.int64), rng)
-    other = retrace(policy, np.arange(4), rng)
+    short = retrace(ENVIRONMENTS["hypergrid"].graph, np.zeros(2, dtype=np.int64), rng)
+    other = retrace(environment.graph, np.arange(4), rng)
     both = one.joined(other, environment.graph)
     _assert_legal(environment, both)
     np.testing.assert_array_equal(
