@@ -2,8 +2,8 @@
 
 Each round trains three times on each grid from one seed: ours by trajectory balance alone, like the peer;
 ours with replay, which besides retraces some remembered objects (a quarter of the batch; an eighth in 4-D,
-where a walk costs more); and the peer. All draw equally many objects. Networks and rates are equal: a perceptron of
-2 x 256, 1e-3, 0.1 for log Z. L1 is sum |P_T - p|.
+where a walk costs more and a quarter missed the bar of speed); and the peer. All draw equally many objects.
+Networks and rates are equal: a perceptron of 2 x 256, 1e-3, 0.1 for log Z. L1 is sum |P_T - p|.
 Times are CPU seconds of one thread, which other work on the machine disturbs less than those on the wall.
 """
 
