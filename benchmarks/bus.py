@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import subprocess
@@ -36,6 +37,8 @@ WARM_UP = 200
 MESSAGES = 80_000
 ROUNDS = 15
 LIMIT_S = 120
+GARBAGE_THRESHOLD = 20_000
+"""As services of the runtime set it, on both sides."""
 
 
 class Event(Message, frozen=True, kw_only=True):
@@ -226,6 +229,8 @@ def wait_for_end() -> None:
 def play(role: str, endpoint: str) -> None:
     """One process's part."""
     side, _, part = role.partition("-")
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
     if side == "bare":
         bare: dict[str, Callable[[str], None]] = {
             "echo": bare_echo,

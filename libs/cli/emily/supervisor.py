@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -75,7 +76,7 @@ class _Child:
             stdout=log,
             stderr=log,
             env=os.environ | self.part.environment,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - the supervisor has no threads
+            preexec_fn=partial(_in_child, self.part.niceness),  # noqa: PLW1509 - the supervisor has no threads
         )
         self.started = now
 
@@ -186,8 +187,9 @@ def _open_log(path: Path) -> IO[bytes]:
     return path.open("ab")
 
 
-def _die_with_parent() -> None:
-    """In the child: end with the supervisor even when that is killed, and take signals again."""
+def _in_child(niceness: int) -> None:
+    """Before the part runs: end with a killed supervisor too, take signals again, stand back."""
+    os.nice(niceness)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAKE)

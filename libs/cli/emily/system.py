@@ -11,6 +11,8 @@ from typing import Literal
 import msgspec
 
 COGNITIVE = ("reflex", "workspace", "inference")
+NICENESS = {"inference": 5}
+"""A reflex does not wait for a thought: who thinks longest stands back when cores are scarce."""
 Tier = Literal["alpha", "allostasis", "workspace", "hypotheses"]
 ABLATIONS: dict[str, tuple[str, str]] = {
     "alpha": ("reflex", "ALPHA"),
@@ -74,6 +76,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         module: Started as `python -m module`.
         arguments: Behind the module.
         environment: Added to the supervisor's own.
+        niceness: How far it stands back for the others on a busy machine.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     module: str
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = {}
+    niceness: int = 0
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -166,6 +170,7 @@ def parts(layout: Layout) -> tuple[Part, ...]:
                 namespace=namespace,
                 module=f"emily_{name}",
                 environment=service_environment(layout, name, namespace, own[name]),
+                niceness=NICENESS.get(name, 0),
             )
             for name, namespace in services
         ),
