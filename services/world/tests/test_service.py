@@ -165,6 +165,9 @@ def test_the_host_is_felt_as_often_as_asked_and_acts_are_carried_out(
         ):
             messages = await tasks.start(heard, life.bus, ACTION)
             await world.main(life)
+            with anyio.fail_after(5):
+                while len(messages) < 3:
+                    await anyio.sleep(0.01)
             actions.extend(messages)
             tasks.cancel_scope.cancel()
         assert life.registry.get_sample_value("emily_world_host_readings") == 3
