@@ -12,9 +12,9 @@ from emily_bus.testing import OpenBus, router
 
 
 @pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    """The bus lives on asyncio."""
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The loop that services run on."""
+    return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,12 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(params=[True, False], ids=["uvloop", "asyncio"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Both loops: the doorbell stands in for a future of either."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 async def drained(buffer: Buffer[int]) -> list[int]:
     items = []
     while len(buffer) and await buffer.filled():

@@ -72,7 +72,7 @@ def _run(kind: Kind, arguments: Sequence[str], environ: Mapping[str, str]) -> in
             level=settings.log_level,
             format=settings.log_format,
         )
-        drained = anyio.run(_live, kind, settings)
+        drained = anyio.run(_live, kind, settings, backend_options={"use_uvloop": True})
     except Exception as failure:
         return _verdict(failure)
     return DRAINED if drained else CRASHED
