@@ -55,8 +55,8 @@ class Doorbell:
         self._loop.call_soon(self._answer)
 
     def _hear(self) -> None:
-        # Reading lets the ringing thread have the interpreter: only after the task had its turn, and one byte,
-        # since more may be a ring that the task has still to hear.
+        # Reading lets the ringing thread have the interpreter, so only after the task had its turn; and one
+        # byte, since more may be a ring that the task has still to hear.
         self._answer()
         if not self._closed:
             os.read(self._ear, 1)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from emily_cognition.gflownet.errors import GFlowNetError
 
 Real = NDArray[np.float64]
+Floats = NDArray[np.float32] | NDArray[np.float64]
+"""What a network computes in; probabilities are always `Real`."""
 Indices = NDArray[np.int64]
 
 MOST_STATES = 1 << 18

@@ -13,7 +13,7 @@ import numpy as np
 from emily_cognition.gflownet.environment import Environment
 from emily_cognition.gflownet.errors import GFlowNetError
 from emily_cognition.gflownet.evaluation import terminating_distribution
-from emily_cognition.gflownet.graph import Indices, Real
+from emily_cognition.gflownet.graph import Floats, Indices, Real
 from emily_cognition.gflownet.network import Adam, Network
 from emily_cognition.gflownet.policy import Policy
 from emily_cognition.gflownet.walking import explore
@@ -47,7 +47,7 @@ class GFlowNet:
     """
 
     network: Network
-    parameters: Real
+    parameters: Floats
     log_partition: float
     adam: tuple[Adam, Adam]
     remembered: Indices
@@ -58,17 +58,18 @@ class GFlowNet:
     ) -> GFlowNet:
         """An untrained sampler for an environment."""
         network = Network((environment.graph.features.shape[1], *hidden, 2 * environment.graph.actions))
+        parameters = network.initial(rng)
         return cls(
             network=network,
-            parameters=network.initial(rng),
+            parameters=parameters,
             log_partition=math.nan,
-            adam=(Adam.of(network.parameters), Adam.of(1)),
+            adam=(Adam.of(parameters), Adam.of(np.zeros(1))),
             remembered=np.zeros(0, dtype=np.int64),
         )
 
     def anew(self) -> GFlowNet:
         """The same sampler, ready to be trained on other rewards: log Z is to be estimated again."""
-        return replace(self, log_partition=math.nan, adam=(self.adam[0], Adam.of(1)))
+        return replace(self, log_partition=math.nan, adam=(self.adam[0], Adam.of(np.zeros(1))))
 
     def policy(self, environment: Environment) -> Policy:
         """What the network says of an environment's states.

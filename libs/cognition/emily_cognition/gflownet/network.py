@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emily_cognition.gflownet.graph import Real
+from emily_cognition.gflownet.graph import Floats
 
-Layers = list[tuple[Real, Real]]
+Layers = list[tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True)
 class Network:
-    """The shape of a perceptron with rectified hidden layers.
+    """The shape of a perceptron with rectified hidden layers. It computes in the precision of its parameters.
 
     Attributes:
         sizes: Of its layers, inputs first.
@@ -28,16 +28,16 @@ class Network:
         """How many parameters there are: weights (n, m) and biases (m,) of each layer, in order."""
         return sum((n + 1) * m for n, m in itertools.pairwise(self.sizes))
 
-    def initial(self, rng: np.random.Generator) -> Real:
-        """Parameters drawn uniformly from +-1/sqrt(inputs) of each layer."""
-        parameters = np.empty(self.parameters)
+    def initial(self, rng: np.random.Generator) -> Floats:
+        """Parameters in single precision, drawn uniformly from +-1/sqrt(inputs) of each layer."""
+        parameters = np.empty(self.parameters, dtype=np.float32)
         for weights, bias in self.layers(parameters):
             bound = 1.0 / math.sqrt(len(weights))
             weights[:] = rng.uniform(-bound, bound, weights.shape)
             bias[:] = rng.uniform(-bound, bound, bias.shape)
         return parameters
 
-    def layers(self, parameters: Real) -> Layers:
+    def layers(self, parameters: Floats) -> Layers:
         """Weights and bias of each layer, as views of the flat vector."""
         layers, start = [], 0
         for n, m in itertools.pairwise(self.sizes):
@@ -46,7 +46,7 @@ class Network:
             start = end
         return layers
 
-    def forward(self, layers: Layers, values: list[Real]) -> Real:
+    def forward(self, layers: Layers, values: list[Floats]) -> Floats:
         """The output, which is linear.
 
         Args:
@@ -60,7 +60,7 @@ class Network:
         weights, bias = layers[-1]
         return np.asarray(values[-1] @ weights + bias)
 
-    def backward(self, layers: Layers, values: list[Real], slope: Real) -> Real:
+    def backward(self, layers: Layers, values: list[Floats], slope: Floats) -> Floats:
         """The gradient of the parameters from that of the output (chain rule).
 
         Args:
@@ -68,7 +68,8 @@ class Network:
             values: The inputs and activations of the forward pass.
             slope: Gradient of the loss by the output.
         """
-        gradient = np.empty(self.parameters)
+        gradient = np.empty(self.parameters, dtype=values[0].dtype)
+        slope = slope.astype(gradient.dtype)
         slopes = self.layers(gradient)
         for i in range(len(layers) - 1, -1, -1):
             np.matmul(values[i].T, slope, out=slopes[i][0])
@@ -88,20 +89,20 @@ class Adam:
         steps: Taken so far.
     """
 
-    first: Real
-    second: Real
+    first: Floats
+    second: Floats
     steps: int = 0
 
     @classmethod
-    def of(cls, size: int) -> Adam:
-        """At rest."""
-        return cls(np.zeros(size), np.zeros(size))
+    def of(cls, values: Floats) -> Adam:
+        """At rest, for values of this size and precision."""
+        return cls(np.zeros_like(values), np.zeros_like(values))
 
     def copy(self) -> Adam:
         """One that moves by itself."""
         return Adam(self.first.copy(), self.second.copy(), self.steps)
 
-    def move(self, values: Real, gradient: Real, rate: float) -> None:
+    def move(self, values: Floats, gradient: Floats, rate: float) -> None:
         """One step of the values against the gradient."""
         self.steps += 1
         self.first *= _BETA1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emily_cognition.gflownet.graph import Graph, Indices, Real
+from emily_cognition.gflownet.graph import Floats, Graph, Indices, Real
 from emily_cognition.gflownet.network import Network
 
 SMALL = 1024
@@ -25,7 +25,7 @@ class Policy:
         log_flow: (N + 1,) log F; 0 for the end.
     """
 
-    def __init__(self, network: Network, parameters: Real, graph: Graph) -> None:
+    def __init__(self, network: Network, parameters: Floats, graph: Graph) -> None:
         states, actions = graph.states, graph.actions
         self.graph = graph
         self._log_both = np.zeros((states + 1, 2, actions))
@@ -38,7 +38,7 @@ class Policy:
         self._unseen = np.ones(states + 1, dtype=np.bool_)
         self._unseen[states] = False
         self._seen = np.empty(states, dtype=np.int64)
-        self._values = [np.empty((states, size)) for size in network.sizes[:-1]]
+        self._values = [np.empty((states, size), dtype=parameters.dtype) for size in network.sizes[:-1]]
         self._count = 0
         if states <= SMALL:
             self._look(np.arange(states))
@@ -58,7 +58,7 @@ class Policy:
         """The states whose rows are filled."""
         return np.flatnonzero(~self._unseen[:-1])
 
-    def gradient(self, log_forward: Real, log_backward: Real, log_flow: Real) -> Real:
+    def gradient(self, log_forward: Real, log_backward: Real, log_flow: Real) -> Floats:
         """The gradient of the parameters from that of the tables; only revealed rows matter."""
         seen = self._seen[: self._count]
         slope = np.stack([log_forward[seen], log_backward[seen]], axis=1)
@@ -78,7 +78,7 @@ class Policy:
         self._seen[rows] = states
         values = [each[rows] for each in self._values]
         values[0][:] = self.graph.features[states]
-        logits = self._network.forward(self._layers, values).reshape(len(states), 2, -1)
+        logits = self._network.forward(self._layers, values).astype(np.float64).reshape(len(states), 2, -1)
         self._log_both[states] = _log_softmax(np.where(self.graph.legal[states], logits, _ILLEGAL))
         self.log_flow[states] = logits[:, 1, -1]
         self._unseen[states] = False

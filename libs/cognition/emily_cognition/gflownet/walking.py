@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emily_cognition.gflownet.graph import Graph, Indices, Real, cumulative
+from emily_cognition.gflownet.graph import Floats, Graph, Indices, Real, cumulative
 from emily_cognition.gflownet.losses import Loss, Walks
 from emily_cognition.gflownet.policy import Policy
 
@@ -119,7 +119,7 @@ def judged(policy: Policy, trajectories: Trajectories, log_reward: Real, log_par
     )
 
 
-def gradient(policy: Policy, trajectories: Trajectories, loss: Loss) -> Real:
+def gradient(policy: Policy, trajectories: Trajectories, loss: Loss) -> Floats:
     """The gradient of the network's parameters from that of the steps of the walks."""
     left, entered, actions = trajectories.states[:, :-1], trajectories.states[:, 1:], trajectories.actions
     shape = policy.log_forward.shape

@@ -107,12 +107,13 @@ def test_the_gradient_of_the_network_matches_finite_differences(
         policy.reveal(np.unique(walks.states))
         return policy, objective(judged(policy, walks, environment.log_reward, 0.3))
 
-    policy, loss = at(model.parameters)
+    precise = model.parameters.astype(np.float64)
+    policy, loss = at(precise)
     slope = gradient(policy, walks, loss)
     for i in np.random.default_rng(10).choice(len(slope), 60, replace=False):
         values = []
         for step in (1e-6, -1e-6):
-            moved = model.parameters.copy()
+            moved = precise.copy()
             moved[i] += step
             values.append(at(moved)[1].value)
         assert slope[i] == pytest.approx((values[0] - values[1]) / 2e-6, abs=2e-6, rel=1e-5)
