@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from emily_cognition.gflownet.errors import GFlowNetError
 
 Real = NDArray[np.float64]
-Floats = NDArray[np.float32] | NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 """What a network computes in; probabilities are always `Real`."""
 Indices = NDArray[np.int64]
 
