@@ -203,9 +203,12 @@ def processor_of_children() -> float:
 def search_figures() -> dict[str, Any]:
     """A search to the horizon of the 4,096 policies: closed loop and pruned, not listed."""
     agent = agent_of(cases()["two_factors_4096"])
-    search = Search(model=agent.model, horizon=3, gamma=16.0)
-    plan = search.plan(agent.model.D)
-    return {"us": timed(lambda: search.plan(agent.model.D), 30), "beliefs_weighed": plan.beliefs_weighed}
+    search = Search(model=agent.model, horizon=3)
+    plan = search.plan(agent.model.D, gamma=16.0)
+    return {
+        "us": timed(lambda: search.plan(agent.model.D, gamma=16.0), 30),
+        "beliefs_weighed": plan.beliefs_weighed,
+    }
 
 
 def looks_figures() -> dict[str, Any]:

@@ -10,19 +10,22 @@ or call by call, with pymdp's names: `infer_states`, `infer_policies`, `sample_a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
+from emily_cognition.active_inference.errors import ModelError
 from emily_cognition.active_inference.expected_free_energy import ExpectedFreeEnergy, PolicyReport
 from emily_cognition.active_inference.inductive import Intention
 from emily_cognition.active_inference.learning import ONCE, Rate, update_A, update_B
 from emily_cognition.active_inference.model import GenerativeModel
 from emily_cognition.active_inference.numerics import Real, softmax
 from emily_cognition.active_inference.policies import Policies
+from emily_cognition.active_inference.search import Search
 from emily_cognition.active_inference.states import (
     Beliefs,
     InferenceAlgorithm,
@@ -30,6 +33,9 @@ from emily_cognition.active_inference.states import (
     infer_states,
     predict_states,
 )
+
+LISTED_UP_TO = 1024
+"""Policies that `Agent.planning` lists; beyond, it searches."""
 
 TIE = 1e-9
 """Probabilities this near to the largest, relative to it, are as good."""
@@ -71,7 +77,8 @@ class Agent:
 
     Attributes:
         model: What it believes about the world.
-        policies: What it may do.
+        policies: What it may do; single actions, when it searches.
+        search: Weighs those actions to a horizon, or none.
         gamma: Precision of policies it starts with.
         inference_algo: `exact`, `fpi`, or by the model's size.
         action_selection: The likeliest, or drawn.
@@ -83,6 +90,7 @@ class Agent:
 
     model: GenerativeModel
     policies: Policies
+    search: Search | None = None
     gamma: float = 1.0
     inference_algo: InferenceAlgorithm | None = None
     action_selection: Literal["deterministic", "stochastic"] = "deterministic"
@@ -90,6 +98,28 @@ class Agent:
     alpha: float = 16.0
     use_param_info_gain: bool = False
     intention: Intention | None = None
+
+    def __post_init__(self) -> None:
+        if self.search is not None and (self.use_param_info_gain or self.intention is not None):
+            raise ModelError("search: weighs neither what parameters would teach nor an intention")
+
+    @classmethod
+    def planning(cls, model: GenerativeModel, horizon: int, **choices: Any) -> Self:
+        """An agent that looks some steps ahead: by the list of policies, or by search when it would be long.
+
+        Args:
+            model: What it believes about the world; its E is over the policies that are listed, or over
+                single actions when it searches.
+            horizon: Steps, 1 or more.
+            choices: Other attributes of the agent.
+
+        Raises:
+            ModelError: The model does not fit the way that is taken.
+        """
+        if math.prod(model.num_controls) ** max(horizon, 1) <= LISTED_UP_TO:
+            return cls(model=model, policies=Policies.enumerated(model, horizon), **choices)
+        search = Search(model=model, horizon=horizon)
+        return cls(model=model, policies=Policies.enumerated(model), search=search, **choices)
 
     def initial(self) -> AgentState:
         """The state before anything was observed."""
@@ -118,13 +148,19 @@ class Agent:
         return infer_states(self.model, observations, empirical_prior, inference_algo=self.inference_algo)
 
     def infer_policies(self, qs: Beliefs, *, gamma: float | None = None) -> tuple[Real, Real]:
-        """(P,) probabilities of policies, softmax(gamma neg_efe + ln E), and (P,) neg_efe in nats."""
-        neg_efe = self._expected.neg_efe(qs)
+        """(P,) probabilities of policies, softmax(gamma neg_efe + ln E), and (P,) neg_efe in nats.
+
+        When it searches: of actions, to the horizon; those not followed have probability 0 and -inf nats.
+        """
         precision = self.gamma if gamma is None else gamma
+        if self.search is not None:
+            plan = self.search.plan(qs, gamma=precision)
+            return plan.q_pi, plan.neg_efe
+        neg_efe = self._expected.neg_efe(qs)
         return softmax(precision * neg_efe + self.policies.log_prior), neg_efe
 
     def report(self, qs: Beliefs) -> PolicyReport:
-        """Every term of the policies' expected free energy."""
+        """Every term of the policies' expected free energy, over their own steps."""
         return self._expected.report(qs)
 
     def action_marginals(self, q_pi: Real) -> Beliefs:

@@ -77,13 +77,11 @@ class Search:
     Attributes:
         model: Of at most `EXACT_UP_TO` joint states.
         horizon: Steps, 1 or more.
-        gamma: Precision of the actions that are expected of oneself.
         pruning: What is not followed.
     """
 
     model: GenerativeModel
     horizon: int
-    gamma: float = 1.0
     pruning: Pruning = Pruning()
 
     def __post_init__(self) -> None:
@@ -94,32 +92,37 @@ class Search:
         if any(c.ndim == 2 for c in self.model.C):
             raise ModelError("C: search takes preferences `(O_m,)` that stay over time")
 
-    def plan(self, beliefs: Beliefs) -> Plan:
-        """The actions, weighed to the horizon, from one distribution `(S_f,)` a factor."""
-        (value,), weighed = self._weigh(tuple(q[None] for q in beliefs), self.horizon)
-        return Plan(self._policies.actions[:, 0], self._choice(value), value, weighed)
+    def plan(self, beliefs: Beliefs, *, gamma: float = 1.0) -> Plan:
+        """The actions, weighed to the horizon.
 
-    def _weigh(self, beliefs: Beliefs, steps: int) -> tuple[Real, int]:
+        Args:
+            beliefs: One distribution `(S_f,)` a factor.
+            gamma: Precision of the actions, now and those that are expected of oneself later.
+        """
+        (value,), weighed = self._weigh(tuple(q[None] for q in beliefs), self.horizon, gamma)
+        return Plan(self._policies.actions[:, 0], self._choice(value, gamma), value, weighed)
+
+    def _weigh(self, beliefs: Beliefs, steps: int, gamma: float) -> tuple[Real, int]:
         """(N, actions) values to the horizon from beliefs `(N, S_f)`, and how many beliefs that took."""
         values = self._step.neg_efe(beliefs)
         weighed = len(values)
         if steps == 1:
             return values, weighed
         for row, value in enumerate(values):
-            followed = self.pruning.kept(self._choice(value), self.pruning.action) > 0
+            followed = self.pruning.kept(self._choice(value, gamma), self.pruning.action) > 0
             value[~followed] = -np.inf
             now = tuple(q[row] for q in beliefs)
             for action in np.flatnonzero(followed):
                 predicted = predict_states(self.model, now, self._policies.actions[action, 0])
                 probabilities, posteriors = self._outcomes(outer(*predicted).ravel())
-                later, count = self._weigh(marginals(self.model, posteriors), steps - 1)
+                later, count = self._weigh(marginals(self.model, posteriors), steps - 1, gamma)
                 reachable = np.where(np.isfinite(later), later, 0.0)
-                value[action] += probabilities @ (self._choice(later) * reachable).sum(axis=1)
+                value[action] += probabilities @ (self._choice(later, gamma) * reachable).sum(axis=1)
                 weighed += count
         return values, weighed
 
-    def _choice(self, value: Real) -> Real:
-        return softmax(self.gamma * value + self._policies.log_prior)
+    def _choice(self, value: Real, gamma: float) -> Real:
+        return softmax(gamma * value + self._policies.log_prior)
 
     def _outcomes(self, joint: Real) -> tuple[Real, Real]:
         """(K,) probabilities of the joint outcomes that are followed, and posteriors `(K, joint states)`."""

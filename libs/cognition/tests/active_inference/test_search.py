@@ -63,7 +63,7 @@ def test_a_search_of_one_step_is_the_list_of_policies(random_model: RandomModel)
 def test_a_search_goes_to_the_cue_first_because_it_will_know_then() -> None:
     model = cue()
 
-    plan = Search(model=model, horizon=3, gamma=8.0).plan(model.D)
+    plan = Search(model=model, horizon=3).plan(model.D, gamma=8.0)
 
     assert plan.actions[plan.q_pi.argmax()].tolist() == [3, 0]
     assert plan.neg_efe.max() == pytest.approx(np.log(2) + 2 * 3.0, abs=0.05)
@@ -102,7 +102,7 @@ def test_where_nothing_can_be_learned_search_is_the_list_of_policies() -> None:
     listed = Policies.of(model, construct_policies([3], 3))
     _, neg_efe = Agent(model=model, policies=listed).infer_policies(model.D)
 
-    plan = Search(model=model, horizon=3, gamma=1e3, pruning=EVERYTHING).plan(model.D)
+    plan = Search(model=model, horizon=3, pruning=EVERYTHING).plan(model.D, gamma=1e3)
 
     assert plan.neg_efe.max() == pytest.approx(neg_efe.max())
 
@@ -118,3 +118,32 @@ def test_what_search_cannot_do_is_refused(random_model: RandomModel) -> None:
     large = GenerativeModel.create(A=[np.ones((1, 80))], B=[np.eye(80)[:, :, None]] * 2, A_dependencies=[[0]])
     with pytest.raises(ModelError, match="6400 joint states"):
         Search(model=large, horizon=2)
+
+
+@pytest.mark.parametrize(("horizon", "policies", "searches"), [(1, 4, False), (5, 1024, False), (6, 4, True)])
+def test_an_agent_lists_a_thousand_policies_and_searches_beyond(
+    horizon: int, policies: int, searches: bool
+) -> None:
+    agent = Agent.planning(cue(), horizon, gamma=8.0)
+
+    assert len(agent.policies.actions) == policies
+    assert (agent.search is not None) == searches
+
+
+def test_an_agent_that_searches_acts_out_its_plan() -> None:
+    agent, rng, place = Agent.planning(cue(), 6, gamma=8.0), np.random.default_rng(0), 0
+    state, visited = agent.initial(), []
+
+    for _ in range(2):
+        told = 1 if place == 3 else int(rng.integers(2))
+        won = 1 if place == 2 else 0
+        state, step = agent.step(state, [won, told, place], rng)
+        place = step.action[0]
+        visited.append(place)
+
+    assert visited == [3, 2]
+
+
+def test_a_search_does_not_pretend_to_weigh_what_it_cannot() -> None:
+    with pytest.raises(ModelError, match="search: weighs neither"):
+        Agent.planning(cue(), 6, use_param_info_gain=True)
