@@ -6,6 +6,23 @@ The only thing that services share with each other.
 from emily_contracts.attention import Attention, AttentionRequest
 from emily_contracts.body import BodyState, Levels, Modulation
 from emily_contracts.broadcast import Broadcast, Conscious, Suppressed
+from emily_contracts.curation import (
+    Change,
+    EditRequest,
+    EraseRequest,
+    Erasure,
+    ForgetRequest,
+    History,
+    ListRequest,
+    Memory,
+    NamespaceStats,
+    Page,
+    ShowRequest,
+    SpaceStats,
+    Stats,
+    StatsRequest,
+    SupersedeRequest,
+)
 from emily_contracts.decision import (
     Act,
     Action,
@@ -18,7 +35,15 @@ from emily_contracts.envelope import SCHEMA_VERSION, Message, successor_id, uuid
 from emily_contracts.flags import FlagSnapshot
 from emily_contracts.health import Health, HealthRequest
 from emily_contracts.hypotheses import Hypotheses, HypothesesRequest, Hypothesis
-from emily_contracts.memory import Episode, Recall, RecallRequest, Store, StoreRequest
+from emily_contracts.memory import (
+    Components,
+    Episode,
+    Recall,
+    RecallRequest,
+    Selection,
+    Store,
+    StoreRequest,
+)
 from emily_contracts.outcome import Outcome
 from emily_contracts.percept import GatedSignal, Percept
 from emily_contracts.scene import Scene
@@ -33,23 +58,34 @@ __all__ = [
     "AttentionRequest",
     "BodyState",
     "Broadcast",
+    "Change",
+    "Components",
     "Congestion",
     "Conscious",
     "Decision",
+    "EditRequest",
     "Episode",
+    "EraseRequest",
+    "Erasure",
     "ExpectedFreeEnergy",
     "FlagSnapshot",
+    "ForgetRequest",
     "GatedSignal",
     "Health",
     "HealthRequest",
+    "History",
     "Hypotheses",
     "HypothesesRequest",
     "Hypothesis",
     "Levels",
+    "ListRequest",
+    "Memory",
     "Message",
     "Modulation",
+    "NamespaceStats",
     "Outcome",
     "Overflow",
+    "Page",
     "Percept",
     "Priority",
     "Provenance",
@@ -59,12 +95,18 @@ __all__ = [
     "RecallRequest",
     "Reliability",
     "Scene",
+    "Selection",
+    "ShowRequest",
     "Signal",
+    "SpaceStats",
+    "Stats",
+    "StatsRequest",
     "Status",
     "Stimulus",
     "StimulusDraft",
     "Store",
     "StoreRequest",
+    "SupersedeRequest",
     "Suppressed",
     "Topic",
     "successor_id",

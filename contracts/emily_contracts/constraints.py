@@ -26,3 +26,18 @@ def require_finite(field: str, values: Iterable[float]) -> None:
     for index, value in enumerate(values):
         if not math.isfinite(value):
             raise ValueError(f"{field}[{index}]: {value} is not a finite number")
+
+
+def require_storable(field: str, text: str) -> None:
+    """Refuse text that UTF-8 or PostgreSQL can't hold.
+
+    Raises:
+        ValueError: Names the field, the index and the character.
+    """
+    place = text.find("\0")
+    if place >= 0:
+        raise ValueError(f"{field}[{place}]: NUL can't be stored; leave it out")
+    try:
+        text.encode()
+    except UnicodeEncodeError as failure:
+        raise ValueError(f"{field}[{failure.start}]: a lone surrogate is no text") from None

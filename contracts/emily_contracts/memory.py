@@ -9,8 +9,33 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from emily_contracts.constraints import Name, Text
+from emily_contracts.constraints import Name, Text, require_finite, require_storable
 from emily_contracts.envelope import Message
+
+Unit = Annotated[float, Meta(ge=0, le=1)]
+Signed = Annotated[float, Meta(ge=-1, le=1)]
+Labels = dict[str, str]
+"""Words by key, such as what was seen where."""
+
+
+class Components(msgspec.Struct, frozen=True, kw_only=True):
+    """What a score is the weighted sum of, each in [0, 1] before its weight.
+
+    Attributes:
+        dense: Likeness of meaning.
+        lexical: BM25 against the best of the query.
+        affect: Likeness of feeling; none when either side is unknown.
+        recency: Of the last time it happened or was used, bounded.
+        importance: As stored.
+        use: How often it was recalled, bounded.
+    """
+
+    dense: float | None
+    lexical: float
+    affect: float | None
+    recency: float
+    importance: float
+    use: float
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,17 +45,60 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
         importance: In [0, 1].
         valence, arousal: Affect when it happened, in [-1, 1] and [0, 1].
         score: Of the match, when it was recalled.
+        dominance: Third of the affect, in [-1, 1]; each of the three may be unknown.
+        actor: Whom it is about or from; erasing an actor erases it.
+        session: What it belongs together with.
+        valid_from, valid_to: When it holds in the world; from its occurrence, and for ever, by default.
+        expires_at: When it may be forgotten.
+        pinned: Never forgotten by itself.
+        components: Of the score, when an explanation was asked for.
+
+    Raises:
+        ValueError: A text holds NUL or a lone surrogate, a number is not finite, or a time has no zone.
     """
 
     id: UUID
     occurred_at: datetime
     content: Text
     kind: Name = "episode"
-    importance: Annotated[float, Meta(ge=0, le=1)] = 0.5
-    valence: Annotated[float, Meta(ge=-1, le=1)] | None = None
-    arousal: Annotated[float, Meta(ge=0, le=1)] | None = None
-    context: dict[str, str] = {}
+    importance: Unit = 0.5
+    valence: Signed | None = None
+    arousal: Unit | None = None
+    context: Labels = {}
     score: float | None = None
+    dominance: Signed | None = None
+    actor: Name | None = None
+    session: Name | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    expires_at: datetime | None = None
+    pinned: bool = False
+    components: Components | None = None
+
+    def __post_init__(self) -> None:
+        require_storable("content", self.content)
+        for key, value in self.context.items():
+            require_storable(f"context.{key}", value)
+        require_finite("importance", (self.importance,))
+        for name in ("valence", "arousal", "dominance"):
+            value = getattr(self, name)
+            if value is not None:
+                require_finite(name, (value,))
+        for name in ("occurred_at", "valid_from", "valid_to", "expires_at"):
+            require_zone(name, getattr(self, name))
+        begins = self.valid_from or self.occurred_at
+        if self.valid_to is not None and self.valid_to <= begins:
+            raise ValueError(f"valid_to: {self.valid_to.isoformat()} is not after {begins.isoformat()}")
+
+
+def require_zone(field: str, at: datetime | None) -> None:
+    """Refuse a time without a zone.
+
+    Raises:
+        ValueError: Names the field.
+    """
+    if at is not None and at.tzinfo is None:
+        raise ValueError(f"{field}: {at.isoformat()} has no time zone; add one, such as Z")
 
 
 class StoreRequest(Message, frozen=True, kw_only=True):
@@ -41,23 +109,74 @@ class StoreRequest(Message, frozen=True, kw_only=True):
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True):
-    """Acknowledges a stored episode."""
+    """Acknowledges a stored episode.
+
+    Attributes:
+        id: Of the episode; of the one that holds the same content when it is not new.
+        embedded: Whether it can be found by meaning already; by its words it can.
+    """
 
     id: UUID
     new: bool
+    embedded: bool = True
 
 
-class RecallRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to recall."""
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which episodes are meant; what is not given selects nothing away.
+
+    Attributes:
+        as_of: Those that hold in the world at this time; now by default.
+        known_at: Those that were on record at this time; now by default.
+        occurred_from, occurred_before: When they happened.
+        context: All of these words under these keys.
+    """
+
+    kinds: tuple[Name, ...] = ()
+    actor: Name | None = None
+    session: Name | None = None
+    as_of: datetime | None = None
+    known_at: datetime | None = None
+    occurred_from: datetime | None = None
+    occurred_before: datetime | None = None
+    context: Labels = {}
+
+    def __post_init__(self) -> None:
+        for name in ("as_of", "known_at", "occurred_from", "occurred_before"):
+            require_zone(name, getattr(self, name))
+        for key, value in self.context.items():
+            require_storable(f"context.{key}", value)
+
+
+class RecallRequest(Selection, frozen=True, kw_only=True):
+    """What to recall.
+
+    Attributes:
+        text: Meaning and words that are looked for; empty looks for affect, recency and importance alone.
+        valence, arousal, dominance: Of the present feeling; what is unknown does not count.
+        explain: Whether each episode tells the components of its score.
+    """
 
     namespace: Name
     text: Text
     limit: Annotated[int, Meta(ge=1, le=1000)] = 10
-    as_of: datetime | None = None
-    context: dict[str, str] = {}
+    valence: Signed | None = None
+    arousal: Unit | None = None
+    dominance: Signed | None = None
+    explain: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_storable("text", self.text)
 
 
 class Recall(msgspec.Struct, frozen=True, kw_only=True):
-    """Recalled episodes, best first."""
+    """Recalled episodes, best first.
+
+    Attributes:
+        path: How they were found: exact, hnsw, or lexical when no embedder answered.
+        exhausted: Fewer than were asked for, because no more exist.
+    """
 
     episodes: tuple[Episode, ...]
+    path: str = "exact"
+    exhausted: bool = False

@@ -9,6 +9,20 @@ from __future__ import annotations
 from emily_contracts.attention import Attention, AttentionRequest
 from emily_contracts.body import BodyState
 from emily_contracts.broadcast import Broadcast
+from emily_contracts.curation import (
+    EditRequest,
+    EraseRequest,
+    Erasure,
+    ForgetRequest,
+    History,
+    ListRequest,
+    Memory,
+    Page,
+    ShowRequest,
+    Stats,
+    StatsRequest,
+    SupersedeRequest,
+)
 from emily_contracts.decision import Action, Decision
 from emily_contracts.flags import FlagSnapshot
 from emily_contracts.health import Health, HealthRequest
@@ -68,6 +82,14 @@ HYPOTHESISE = Query(
 HEALTH = Query("health/{service}/now", HealthRequest, Health, "A service's health now.")
 STORE = Query("memory/store", StoreRequest, Store, "Keeps an episode; answered when it is durable.")
 RECALL = Query("memory/recall", RecallRequest, Recall, "Recalls episodes.")
+SHOW_MEMORY = Query("memory/show", ShowRequest, Memory, "Shows a memory with its record.")
+MEMORY_HISTORY = Query("memory/history", ShowRequest, History, "Shows all versions of a memory.")
+LIST_MEMORIES = Query("memory/list", ListRequest, Page, "Lists memories, newest first.")
+EDIT_MEMORY = Query("memory/edit", EditRequest, Memory, "Corrects a memory that was wrong.")
+SUPERSEDE_MEMORY = Query("memory/supersede", SupersedeRequest, Memory, "Says what holds from now on.")
+FORGET_MEMORY = Query("memory/forget", ForgetRequest, Memory, "Archives a memory, or restores it.")
+ERASE_ACTOR = Query("memory/erase", EraseRequest, Erasure, "Removes everything about an actor.")
+MEMORY_STATS = Query("memory/stats", StatsRequest, Stats, "Counts what is remembered.")
 
 TOPICS: dict[str, AnyTopic] = {
     "inbound_stimulus": INBOUND_STIMULUS,
@@ -91,4 +113,12 @@ QUERIES: dict[str, AnyQuery] = {
     "health": HEALTH,
     "store": STORE,
     "recall": RECALL,
+    "show_memory": SHOW_MEMORY,
+    "memory_history": MEMORY_HISTORY,
+    "list_memories": LIST_MEMORIES,
+    "edit_memory": EDIT_MEMORY,
+    "supersede_memory": SUPERSEDE_MEMORY,
+    "forget_memory": FORGET_MEMORY,
+    "erase_actor": ERASE_ACTOR,
+    "memory_stats": MEMORY_STATS,
 }

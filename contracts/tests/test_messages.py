@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from emily_contracts import Outcome, Signal, Stimulus, StimulusDraft, uuid7
+from emily_contracts import Episode, Outcome, Signal, Stimulus, StimulusDraft, uuid7
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,3 +129,19 @@ def test_messages_are_frozen() -> None:
     stimulus = msgspec.convert(_valid(), Stimulus)
     with pytest.raises(AttributeError):
         stimulus.modality = "touch"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"content": "a\0b"}, r"content\[1\]: NUL"),
+        ({"content": "\ud800"}, r"content\[0\]: a lone surrogate"),
+        ({"context": {"place": "\0"}}, r"context.place\[0\]"),
+        ({"valence": math.nan}, r"valence\[0\]: nan"),
+        ({"occurred_at": AT.replace(tzinfo=None)}, "occurred_at: .* has no time zone"),
+        ({"valid_to": AT}, "valid_to: .* is not after"),
+    ],
+)
+def test_an_episode_that_no_database_can_hold_is_not_made(changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        Episode(**{"id": ID, "occurred_at": AT, "content": "hello", **changes})
