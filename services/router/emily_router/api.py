@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib import resources
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import msgspec
 from emily_contracts.attention import Attention, AttentionRequest
@@ -25,6 +23,7 @@ from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.params import HeaderParameter
 from litestar.response import ServerSentEvent
 
+from emily_router.idempotency import digest_of, id_of_key
 from emily_router.problems import HANDLERS, Problem, ProblemError
 from emily_router.settings import RouterSettings
 from emily_router.sse import server_sent_events
@@ -34,7 +33,6 @@ from emily_router.traffic import Traffic
 LARGEST_BODY = 2**20
 ATTENTION_TIMEOUT_S = 0.5
 HYPOTHESES_TIMEOUT_S = 5.0
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 IdempotencyKey = Annotated[
     str | None,
@@ -43,7 +41,10 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         required=False,
-        description="Names the stimulus: a repeated key gets the same answer and is not perceived again.",
+        description=(
+            "Names the stimulus: a repeated key with the same body gets the same answer and is not perceived "
+            "again; with another body it is refused with 422."
+        ),
     ),
 ]
 
@@ -86,8 +87,11 @@ async def perceive(
 ) -> Decision:
     """Gives a stimulus to Emily and waits for the decision, at most for its deadline."""
     now = datetime.now(UTC)
-    stimulus_id = uuid7(now) if idempotency_key is None else id_of_key(idempotency_key)
-    decision = await traffic.submit(Stimulus.stamped(data, id=stimulus_id, at=now))
+    if idempotency_key is None:
+        decision = await traffic.submit(Stimulus.stamped(data, id=uuid7(now), at=now))
+    else:
+        stimulus = Stimulus.stamped(data, id=id_of_key(idempotency_key), at=now)
+        decision = await traffic.submit(stimulus, digest=digest_of(data))
     if decision.status is Status.FAILED:
         raise ProblemError(
             Problem(title="No answer in time", status=504, detail=decision.reason, decision=decision)
@@ -134,11 +138,6 @@ class DocsPage(OpenAPIRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         """The page; it fetches the schema by itself."""
         return resources.files("emily_router").joinpath("docs.html").read_bytes()
-
-
-def id_of_key(key: str) -> UUID:
-    """The id of the stimulus that an Idempotency-Key names; the same at any time and in any process."""
-    return uuid7(_EPOCH, hashlib.blake2b(key.encode(), digest_size=10).digest())
 
 
 def create_app(open_traffic: Callable[[], Traffic], settings: RouterSettings, *, version: str) -> Litestar:

@@ -19,6 +19,10 @@ class Unacceptable(RouterError):
     """A well-formed stimulus that no mind here can read; the message names the field."""
 
 
+class KeyReused(RouterError):
+    """The Idempotency-Key named another stimulus before."""
+
+
 class JournalBusy(RouterError):
     """Another router writes to the same journal."""
 

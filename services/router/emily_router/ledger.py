@@ -26,6 +26,8 @@ class Admission(enum.Enum):
     """Already in flight: its answer will come, forward nothing."""
     ANSWERED = "answered"
     """Answered before: the remembered answer stands."""
+    DIFFERENT = "different"
+    """Its id is known, but of a stimulus that asked for something else."""
     FULL = "full"
     """Too many in flight: not accepted, nothing is owed."""
 
@@ -36,6 +38,7 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         colour: Where it was forwarded, and where its answer comes from.
         accepted_at: On the router's monotonic clock, in seconds.
+        digest: Of what was asked, when a repetition must ask the same.
         percept: Tier 1's answer, once heard.
         forwarded_again: Whether silence made the router forward it a second time.
     """
@@ -43,6 +46,7 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
     stimulus: Stimulus
     colour: str
     accepted_at: float
+    digest: bytes | None = None
     percept: Percept | None = None
     forwarded_again: bool = False
 
@@ -63,11 +67,18 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     answers: tuple[Decision, ...]
 
 
+class _Answer(msgspec.Struct, frozen=True, gc=False):
+    """An answer that was given, encoded since most are never asked for again."""
+
+    at: float
+    decision: bytes
+    digest: bytes | None
+
+
 class Ledger:
     """In-flight stimuli and the answers given lately; no clock and no I/O of its own.
 
-    Every method takes `now`, in seconds of one monotonic clock. Answers are remembered encoded,
-    since most are never asked for again.
+    Every method takes `now`, in seconds of one monotonic clock.
 
     Args:
         in_flight: Most stimuli owed at once.
@@ -80,27 +91,33 @@ class Ledger:
         self._remembered_limit = remembered
         self._remember_s = remember_s
         self._owed: dict[UUID, Owed] = {}
-        self._answers: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
+        self._answers: OrderedDict[UUID, _Answer] = OrderedDict()
 
     @property
     def in_flight(self) -> int:
         """How many answers are owed."""
         return len(self._owed)
 
-    def admit(self, stimulus: Stimulus, *, colour: str, now: float) -> Admission:
-        """Lets a stimulus in, unless its id is known or too many are in flight."""
-        if stimulus.id in self._owed:
-            return Admission.PENDING
-        if self.answer(stimulus.id, now=now) is not None:
-            return Admission.ANSWERED
+    def admit(self, stimulus: Stimulus, *, colour: str, now: float, digest: bytes | None = None) -> Admission:
+        """Lets a stimulus in, unless its id is known or too many are in flight.
+
+        Args:
+            digest: Of what is asked; where both are known, it must be that of the first with this id.
+        """
+        owed = self._owed.get(stimulus.id)
+        if owed is not None:
+            return _repetition(Admission.PENDING, owed.digest, digest)
+        answer = self._remembered(stimulus.id, now)
+        if answer is not None:
+            return _repetition(Admission.ANSWERED, answer.digest, digest)
         if len(self._owed) >= self._limit:
             return Admission.FULL
-        self._owed[stimulus.id] = Owed(stimulus=stimulus, colour=colour, accepted_at=now)
+        self._owed[stimulus.id] = Owed(stimulus=stimulus, colour=colour, accepted_at=now, digest=digest)
         return Admission.ACCEPTED
 
     def knows(self, stimulus_id: UUID, *, now: float) -> bool:
         """Whether it is in flight or its answer is remembered."""
-        return stimulus_id in self._owed or self.answer(stimulus_id, now=now) is not None
+        return stimulus_id in self._owed or self._remembered(stimulus_id, now) is not None
 
     def withdraw(self, stimulus_id: UUID) -> None:
         """Takes back an admission that could not be put on record: it is owed nothing."""
@@ -122,21 +139,21 @@ class Ledger:
         """What the decision answers; none when it is late, repeated or about nothing in flight."""
         owed = self._owed.pop(decision.stimulus_id, None)
         if owed is not None:
-            self.remember(decision.stimulus_id, _encode(decision), now=now)
+            self.remember(decision.stimulus_id, _encode(decision), now=now, digest=owed.digest)
         return owed
 
-    def remember(self, stimulus_id: UUID, decision: bytes, *, now: float) -> None:
+    def remember(
+        self, stimulus_id: UUID, decision: bytes, *, now: float, digest: bytes | None = None
+    ) -> None:
         """Keeps an encoded answer; forgets the oldest beyond the bounds."""
-        self._answers[stimulus_id] = (now, decision)
+        self._answers[stimulus_id] = _Answer(now, decision, digest)
         while len(self._answers) > self._remembered_limit or self._oldest() < now - self._remember_s:
             self._answers.popitem(last=False)
 
     def answer(self, stimulus_id: UUID, *, now: float) -> Decision | None:
         """The answer that was given, while it is remembered."""
-        at, encoded = self._answers.get(stimulus_id, (now, None))
-        if encoded is None or at < now - self._remember_s:
-            return None
-        return _decode(encoded)
+        answer = self._remembered(stimulus_id, now)
+        return None if answer is None else _decode(answer.decision)
 
     def due(self, *, now: float, absent: tuple[str, ...] = ()) -> Due:
         """What must be forwarded again, and the answers to what ran out of time.
@@ -156,8 +173,12 @@ class Ledger:
             self.settle(decision, now=now)
         return Due(forward_again=tuple(silent), answers=tuple(answers))
 
+    def _remembered(self, stimulus_id: UUID, now: float) -> _Answer | None:
+        answer = self._answers.get(stimulus_id)
+        return None if answer is None or answer.at < now - self._remember_s else answer
+
     def _oldest(self) -> float:
-        return next(iter(self._answers.values()))[0]
+        return next(iter(self._answers.values())).at
 
     @staticmethod
     def _time_out(owed: Owed, absent: tuple[str, ...]) -> Decision:
@@ -166,3 +187,9 @@ class Ledger:
         if owed.percept is not None:
             return degraded(owed.percept, why)
         return failed(owed.stimulus, f"{why}, and no percept either")
+
+
+def _repetition(admission: Admission, first: bytes | None, digest: bytes | None) -> Admission:
+    """An unknown digest counts as equal: of a stimulus from the bus, or from before a restart."""
+    unknown = first is None or digest is None
+    return admission if unknown or first == digest else Admission.DIFFERENT

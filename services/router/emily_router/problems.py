@@ -13,7 +13,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
-from emily_router.errors import Overloaded, RouterError, Unacceptable
+from emily_router.errors import KeyReused, Overloaded, RouterError, Unacceptable
 
 _Request = Request[Any, Any, Any]
 
@@ -100,6 +100,11 @@ def _unacceptable(_: _Request, error: Unacceptable) -> Response[Problem]:
     )
 
 
+def _key_reused(_: _Request, error: KeyReused) -> Response[Problem]:
+    problem = Problem(title="Idempotency-Key reused", status=422, detail=str(error), field="Idempotency-Key")
+    return _respond(ProblemError(problem))
+
+
 def _unavailable(_: _Request, error: Exception) -> Response[Problem]:
     return _respond(ProblemError(Problem(title="Unavailable", status=503, detail=str(error))))
 
@@ -117,6 +122,7 @@ HANDLERS: ExceptionHandlersMap = {
     HTTPException: _http,
     Overloaded: _overloaded,
     Unacceptable: _unacceptable,
+    KeyReused: _key_reused,
     RouterError: _unavailable,
     NoResponder: _unavailable,
     AskTimeout: _timeout,

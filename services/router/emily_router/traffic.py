@@ -18,7 +18,14 @@ from emily_runtime.logs import get_logger
 from emily_runtime.traces import Tracer
 
 from emily_router.answers import failed
-from emily_router.errors import Disconnected, JournalUnwritable, Overloaded, RouterError, Unacceptable
+from emily_router.errors import (
+    Disconnected,
+    JournalUnwritable,
+    KeyReused,
+    Overloaded,
+    RouterError,
+    Unacceptable,
+)
 from emily_router.journal import Accepted, Answered, Journal, Recovery
 from emily_router.ledger import Admission, Ledger, Owed
 from emily_router.metrics import Metrics
@@ -92,17 +99,21 @@ class Traffic:
         """Tiers of the active colour that are not alive."""
         return tuple(tier for tier in TIERS if f"{self._table.active}/{tier}" not in self.alive)
 
-    async def submit(self, stimulus: Stimulus) -> Decision:
+    async def submit(self, stimulus: Stimulus, *, digest: bytes | None = None) -> Decision:
         """The answer to a stimulus, within its deadline.
+
+        Args:
+            digest: Of what is asked, when a repetition of the id must ask the same.
 
         Raises:
             Unacceptable: No mind here can read it; the message names the field.
+            KeyReused: The first stimulus of this id had another digest.
             Overloaded: Too many are in flight.
             JournalUnwritable: It could not be put on record.
             Disconnected: The link to the bus is down.
         """
         try:
-            admission = self._admit(stimulus)
+            admission = self._admit(stimulus, digest)
         except RouterError as refusal:
             self._count_refusal(refusal)
             raise
@@ -191,10 +202,10 @@ class Traffic:
             if answer is not None:
                 self.outbox.put(answer)
 
-    def _admit(self, stimulus: Stimulus) -> Admission:
+    def _admit(self, stimulus: Stimulus, digest: bytes | None = None) -> Admission:
         self._require_acceptable(stimulus)
         colour = route(self._table, stimulus.subject)
-        admission = self._ledger.admit(stimulus, colour=colour, now=time.monotonic())
+        admission = self._ledger.admit(stimulus, colour=colour, now=time.monotonic(), digest=digest)
         match admission:
             case Admission.ACCEPTED:
                 self._put_on_record(stimulus, colour)
@@ -203,6 +214,11 @@ class Traffic:
                 self._metrics.repeated.inc()
             case Admission.ANSWERED:
                 self._metrics.replayed.inc()
+            case Admission.DIFFERENT:
+                raise KeyReused(
+                    "Idempotency-Key: it came with another body before; send the first body again, "
+                    "or a new key for a new stimulus"
+                )
             case Admission.FULL:
                 raise Overloaded(self.in_flight, RETRY_AFTER_S)
         return admission

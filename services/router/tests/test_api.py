@@ -13,7 +13,7 @@ import pytest
 from emily_bus import AskRefused
 from emily_contracts.attention import Attention, AttentionRequest
 from emily_contracts.topics import ATTEND
-from emily_router.api import id_of_key
+from emily_router.idempotency import id_of_key
 from emily_router.testing import Process, on_loop, stage
 
 SIGNAL = {"channel": "fovea", "values": [1.0]}
@@ -54,6 +54,44 @@ async def test_an_idempotency_key_gives_one_perception_and_one_answer(
         assert len({answer.content for answer in answers}) == 1
         assert [sent.id for sent in seen.forwarded] == [id_of_key("order 66")]
         assert answers[0].json()["stimulus_id"] == str(id_of_key("order 66"))
+
+
+@on_loop
+async def test_an_idempotency_key_with_another_body_is_refused_and_answers_nothing(
+    endpoint: str, process: Process
+) -> None:
+    async with stage(endpoint, process) as seen, client(process) as http:
+        key = {"Idempotency-Key": "order 67"}
+        first = await http.post("/api/v1/stimuli", json=BODY, headers=key)
+        other = await http.post("/api/v1/stimuli", json=BODY | {"text": "perceive"}, headers=key)
+        reordered = dict(reversed(BODY.items())) | {"subject": "default"}
+        same = await http.post("/api/v1/stimuli", json=reordered, headers=key)
+        assert [sent.id for sent in seen.forwarded] == [id_of_key("order 67")]
+    assert (other.status_code, other.headers["content-type"]) == (422, PROBLEM)
+    assert other.json()["field"] == "Idempotency-Key"
+    assert "another body" in other.json()["detail"]
+    assert (same.status_code, same.content) == (200, first.content)
+
+
+@on_loop
+async def test_an_idempotency_key_whose_stimulus_is_in_flight_takes_no_other_body(
+    endpoint: str, process: Process
+) -> None:
+    async with stage(endpoint, process) as seen, client(process) as http:
+        key = {"Idempotency-Key": "order 68"}
+        waiting = BODY | {"text": "perceive", "deadline_ms": 1500}
+        answers: list[httpx.Response] = []
+
+        async def ask() -> None:
+            answers.append(await http.post("/api/v1/stimuli", json=waiting, headers=key))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await seen.until_forwarded(1)
+            other = await http.post("/api/v1/stimuli", json=BODY, headers=key)
+            assert not answers
+        assert other.status_code == 422
+        assert [answer.json()["status"] for answer in answers] == ["degraded"]
 
 
 @on_loop

@@ -115,6 +115,27 @@ def test_a_full_ledger_takes_nothing_more_until_something_is_answered() -> None:
     assert ledger.admit(second, colour="blue", now=0.1) is Admission.ACCEPTED
 
 
+def test_an_id_that_was_used_for_something_else_is_told_apart_in_flight_and_answered() -> None:
+    ledger = Ledger()
+    item = stimulus()
+
+    def again(digest: bytes | None) -> Admission:
+        return ledger.admit(item, colour="blue", now=0.0, digest=digest)
+
+    assert again(b"first") is Admission.ACCEPTED
+    assert [again(b"first"), again(b"other"), again(None)] == [
+        Admission.PENDING,
+        Admission.DIFFERENT,
+        Admission.PENDING,
+    ]
+    ledger.settle(decision_of(item), now=0.0)
+    assert [again(b"first"), again(b"other"), again(None)] == [
+        Admission.ANSWERED,
+        Admission.DIFFERENT,
+        Admission.ANSWERED,
+    ]
+
+
 def test_answers_are_forgotten_by_number_and_by_age() -> None:
     ledger = Ledger(remembered=2, remember_s=10)
     items = [stimulus() for _ in range(3)]
