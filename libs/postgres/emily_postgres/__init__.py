@@ -1,0 +1,17 @@
+"""What a service needs of PostgreSQL: an embedded server, a pool, migrations."""
+
+from emily_postgres.embedded import embedded, url_of
+from emily_postgres.errors import DatabaseUnavailable, MigrationError, PostgresError, ServerFailed
+from emily_postgres.pool import Connection, Pool, open_pool
+
+__all__ = [
+    "Connection",
+    "DatabaseUnavailable",
+    "MigrationError",
+    "Pool",
+    "PostgresError",
+    "ServerFailed",
+    "embedded",
+    "open_pool",
+    "url_of",
+]

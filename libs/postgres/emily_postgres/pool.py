@@ -1,0 +1,98 @@
+"""Connections to one schema, opened within a deadline and set up alike."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from emily_postgres.errors import DatabaseUnavailable
+
+OPEN_TIMEOUT_S = 10.0
+STATEMENT_TIMEOUT_S = 30.0
+MOST_WAITING = 1024
+
+type Connection = AsyncConnection[Any]
+type Pool = AsyncConnectionPool[Connection]
+type Configure = Callable[[Connection], Awaitable[None]]
+
+
+@asynccontextmanager
+async def open_pool(
+    url: str,
+    *,
+    schema: str,
+    name: str,
+    size: int = 4,
+    timeout_s: float = OPEN_TIMEOUT_S,
+    settings: dict[str, str] | None = None,
+    configure: Configure | None = None,
+) -> AsyncIterator[Pool]:
+    """A pool of autocommit connections for the length of the block.
+
+    Plans are made for the values at hand (`plan_cache_mode`), since a generic one may choose a wrong index.
+
+    Args:
+        url: Of the database, or a libpq connection string.
+        schema: First in the search path.
+        name: Shown by the server as `application_name`.
+        size: Connections.
+        timeout_s: For the first connection, and for each that is waited for.
+        settings: More session settings.
+        configure: Called once on each new connection.
+
+    Raises:
+        DatabaseUnavailable: No connection in time.
+    """
+    session = {
+        "search_path": f"{schema},public",
+        "plan_cache_mode": "force_custom_plan",
+        "jit": "off",
+        "TimeZone": "UTC",
+        "statement_timeout": f"{STATEMENT_TIMEOUT_S * 1000:.0f}",
+        **(settings or {}),
+    }
+    options = " ".join(f"-c {key}={value}" for key, value in session.items())
+    pool: Pool = AsyncConnectionPool(
+        url,
+        min_size=size,
+        max_size=size,
+        max_waiting=MOST_WAITING,
+        timeout=timeout_s,
+        reconnect_timeout=timeout_s,
+        kwargs={
+            "autocommit": True,
+            "application_name": name,
+            "options": options,
+            "connect_timeout": max(1, int(timeout_s)),
+        },
+        configure=configure,
+        open=False,
+        name=name,
+    )
+    try:
+        try:
+            await pool.open(wait=True, timeout=timeout_s)
+        except (PoolTimeout, psycopg.Error) as failure:
+            raise unavailable(url, timeout_s, failure) from None
+        yield pool
+    finally:
+        await pool.close(timeout=5)
+
+
+def unavailable(url: str, timeout_s: float, failure: Exception) -> DatabaseUnavailable:
+    """The error that names the place, and never the password."""
+    try:
+        parts = conninfo_to_dict(url)
+        place = f"{parts.get('host', 'the local socket')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+    except psycopg.ProgrammingError:
+        return DatabaseUnavailable("the database URL can't be read; use postgresql://USER@HOST:PORT/NAME")
+    reason = "" if isinstance(failure, PoolTimeout) else f" ({type(failure).__name__})"
+    return DatabaseUnavailable(
+        f"no connection to {place} within {timeout_s:g} s{reason}; start it, or check host, user and password"
+    )

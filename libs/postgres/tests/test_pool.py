@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+from emily_postgres import DatabaseUnavailable, open_pool
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_connections_are_of_the_schema_and_plan_for_the_values_at_hand(url: str) -> None:
+    async with open_pool(url, schema="memory", name="test") as pool, pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT current_setting('search_path'), current_setting('plan_cache_mode'),"
+            " current_setting('application_name'), current_setting('TimeZone')"
+        )
+        assert await cursor.fetchone() == ("memory,public", "force_custom_plan", "test", "UTC")
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:hush@127.0.0.1:1/x", "nonsense=1 password=hush"]
+)  # pragma: allowlist secret
+async def test_a_database_that_is_away_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(DatabaseUnavailable) as caught:
+        async with open_pool(url, schema="memory", name="test", timeout_s=1):
+            pass
+    assert "hush" not in str(caught.value)
