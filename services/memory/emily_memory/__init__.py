@@ -1,0 +1,1 @@
+"""Episodes: stored durably, recalled by meaning, words and feeling."""
