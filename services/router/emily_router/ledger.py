@@ -39,6 +39,7 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
         colour: Where it was forwarded, and where its answer comes from.
         accepted_at: On the router's monotonic clock, in seconds.
         digest: Of what was asked, when a repetition must ask the same.
+        trace: W3C trace context of its first forwarding; none before it, and after a restart.
         percept: Tier 1's answer, once heard.
         forwarded_again: Whether silence made the router forward it a second time.
     """
@@ -47,6 +48,7 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
     colour: str
     accepted_at: float
     digest: bytes | None = None
+    trace: str | None = None
     percept: Percept | None = None
     forwarded_again: bool = False
 
@@ -126,6 +128,12 @@ class Ledger:
     def restore(self, owed: Owed) -> None:
         """Owes again what was owed before a restart, whatever the bound."""
         self._owed[owed.stimulus.id] = owed
+
+    def trace(self, stimulus_id: UUID, trace: str | None) -> None:
+        """Keeps the trace context that a stimulus is forwarded in, while it is in flight."""
+        owed = self._owed.get(stimulus_id)
+        if owed is not None:
+            self._owed[stimulus_id] = msgspec.structs.replace(owed, trace=trace)
 
     def hear(self, percept: Percept) -> bool:
         """Whether this is the first percept of a stimulus in flight; it is kept for degrading."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import anyio
 from emily_bus import Bus, BusSettings
+from emily_bus.trace import traceparent
 from emily_contracts.body import Modulation
 from emily_contracts.decision import Act, Decision, Status
 from emily_contracts.envelope import successor_id, uuid7
@@ -152,6 +153,7 @@ class Stage:
         root: The client's bus.
         answers: Every decision that left the router, in order.
         forwarded: Every stimulus that reached the colour, in order.
+        traces: The trace context that each of them came in.
     """
 
     def __init__(self, root: Bus, colour: Bus) -> None:
@@ -159,6 +161,7 @@ class Stage:
         self.colour = colour
         self.answers: list[Decision] = []
         self.forwarded: list[Stimulus] = []
+        self.traces: list[str | None] = []
         self._changed = anyio.Event()
 
     async def until_answered(self, count: int) -> None:
@@ -196,6 +199,7 @@ async def stage(endpoint: str, process: Process) -> AsyncIterator[Stage]:
         async def think() -> None:
             async for heard in stimuli:
                 seen.forwarded.append(heard)
+                seen.traces.append(traceparent.get())
                 seen.note()
                 if heard.text in ("perceive", "decide"):
                     await colour.publish(PERCEPT, percept_of(heard))

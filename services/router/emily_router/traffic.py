@@ -8,6 +8,7 @@ from uuid import UUID
 import anyio
 import msgspec
 from emily_bus import Bus, BusCongested, Subscription
+from emily_bus.trace import traceparent
 from emily_contracts.decision import Decision
 from emily_contracts.outcome import Outcome
 from emily_contracts.percept import Percept
@@ -171,7 +172,7 @@ class Traffic:
                     self._conclude(decision)
                 for owed in due.forward_again:
                     self._metrics.forwarded_twice.inc()
-                    forwards.start_soon(self._forward, owed.stimulus)
+                    forwards.start_soon(self._forward_again, owed)
                 self._metrics.in_flight.set(self.in_flight)
 
     async def resume(self, recovery: Recovery) -> None:
@@ -253,9 +254,14 @@ class Traffic:
     def _count_refusal(self, refusal: RouterError) -> None:
         self._metrics.rejected.labels(type(refusal).__name__.lower()).inc()
 
+    async def _forward_again(self, owed: Owed) -> None:
+        traceparent.set(owed.trace)
+        await self._forward(owed.stimulus)
+
     async def _forward(self, stimulus: Stimulus) -> None:
         span = self._tracer.span("router forwards", stimulus_id=str(stimulus.id))
         with span, anyio.move_on_after(stimulus.deadline_ms / 1000):
+            self._ledger.trace(stimulus.id, traceparent.get())
             try:
                 await self._colour.publish(STIMULUS, stimulus)
             except BusCongested as congestion:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import zenoh
 from emily_bus.settings import BusSettings, session_config
+from emily_bus.trace import traceparent
 from emily_contracts.decision import Status
 from emily_contracts.envelope import uuid7
 from emily_contracts.outcome import Outcome
@@ -98,6 +99,31 @@ async def test_silence_is_forwarded_again_once_and_then_reported_failed(
         await seen.root.publish(INBOUND_STIMULUS, stimulus())
         await seen.until_answered(2)
         assert metric(process, "emily_router_late_total") == before + 1
+
+
+def context_of(trace_context: str | None) -> tuple[str, str]:
+    """Ids of a trace and of a span in it."""
+    assert trace_context is not None
+    _, trace, span, _ = trace_context.split("-")
+    return trace, span
+
+
+@pytest.mark.parametrize("fresh", [{"otlp_endpoint": "http://127.0.0.1:9"}], indirect=True)
+@on_loop
+async def test_what_is_forwarded_again_stays_in_its_trace(endpoint: str, fresh: Process) -> None:
+    silent = {"text": "nothing", "deadline_ms": 1500}
+    async with stage(endpoint, fresh) as seen, httpx.AsyncClient(base_url=fresh.http) as client:
+        token = traceparent.set("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        await seen.root.publish(INBOUND_STIMULUS, stimulus(text="nothing", deadline_ms=1500))
+        traceparent.reset(token)
+        await seen.until_answered(1)
+        await client.post("/api/v1/stimuli", json=BODY | silent)
+        await seen.until_answered(2)
+    first, again, over_http, over_http_again = [context_of(trace) for trace in seen.traces]
+    assert first[0] == again[0] == "0af7651916cd43dd8448eb211c80319c"
+    assert over_http[0] == over_http_again[0] != first[0]
+    assert first[1] != again[1]
+    assert over_http[1] != over_http_again[1]
 
 
 @on_loop
