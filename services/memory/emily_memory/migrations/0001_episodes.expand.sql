@@ -79,7 +79,8 @@ CREATE TABLE corpus (
     words bigint NOT NULL
 );
 
--- Embedding spaces; each has two tables of its own, hot_<key> and vector_<key>.
+-- Embedding spaces; each has two tables of its own, hot_<key> without an index and vector_<key> with HNSW.
+-- One is active and answers; others are being built beside it, or were active before.
 CREATE TABLE space (
     key text PRIMARY KEY,
     provider text NOT NULL,
@@ -87,10 +88,17 @@ CREATE TABLE space (
     sha256 text NOT NULL,
     dimension integer NOT NULL CHECK (dimension BETWEEN 1 AND 4000),
     semantic boolean NOT NULL,
-    active boolean NOT NULL DEFAULT false,
+    state text NOT NULL CHECK (state IN ('building', 'active', 'retired')),
     UNIQUE (provider, model, sha256, dimension)
 );
-CREATE UNIQUE INDEX space_active ON space (active) WHERE active;
+CREATE UNIQUE INDEX space_active ON space (state) WHERE state = 'active';
+
+-- Episodes that still want a vector in a space: its embedder was down, or the space is being built.
+CREATE TABLE unembedded (
+    space text NOT NULL REFERENCES space ON DELETE CASCADE,
+    id uuid NOT NULL REFERENCES episode ON DELETE CASCADE,
+    PRIMARY KEY (space, id)
+);
 
 -- The second fence: whoever reads as this role sees the namespace that the session has set, and no other.
 DO $$
