@@ -8,7 +8,7 @@ class BusError(Exception):
 
 
 class BusUnavailable(BusError):
-    """The router could not be reached in time."""
+    """No session opened in time: the router is missing, or lets nobody in; the message says which."""
 
 
 class BusCongested(BusError):

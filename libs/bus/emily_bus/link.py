@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 import zenoh
 
+from emily_bus.diagnosis import diagnosis
 from emily_bus.errors import BusUnavailable
 from emily_bus.settings import BusSettings, session_config
 
@@ -57,18 +58,15 @@ async def opened(settings: BusSettings, namespace: str) -> AsyncIterator[zenoh.S
     """A connected Zenoh session for the length of the block.
 
     Raises:
-        BusUnavailable: The router was not reached within `settings.open_timeout_s`.
+        BusUnavailable: No session opened within `settings.open_timeout_s`; the message says why.
     """
     config = zenoh.Config.from_json5(session_config(settings, namespace))
     attempt = _Attempt(config)
     try:
         with anyio.fail_after(settings.open_timeout_s):
             session = await anyio.to_thread.run_sync(attempt.open, abandon_on_cancel=True)
-    except (zenoh.ZError, TimeoutError) as failure:
-        raise BusUnavailable(
-            f"no router at {settings.endpoint} within {settings.open_timeout_s:g} s ({failure}); "
-            "start one with: python -m emily_bus.router"
-        ) from None
+    except (zenoh.ZError, TimeoutError):
+        raise BusUnavailable(await diagnosis(settings)) from None
     finally:
         attempt.settle()
     try:

@@ -48,7 +48,7 @@ class Bus:
         """A connected session for the length of the block; its end ends every subscription.
 
         Raises:
-            BusUnavailable: The router was not reached within `settings.open_timeout_s`.
+            BusUnavailable: No session opened within `settings.open_timeout_s`; the message says why.
         """
         async with opened(settings, namespace) as session:
             bus = cls(session, settings, namespace=namespace, name=name)

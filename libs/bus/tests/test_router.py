@@ -26,9 +26,10 @@ async def talk(settings: BusSettings) -> None:
         assert await take(events, 1) == [numbered(1)]
 
 
-async def refused(settings: BusSettings) -> None:
-    with anyio.fail_after(10), pytest.raises(BusUnavailable, match=settings.endpoint):
+async def refused(settings: BusSettings) -> str:
+    with anyio.fail_after(10), pytest.raises(BusUnavailable, match=settings.endpoint) as refusal:
         await talk(settings)
+    return str(refusal.value)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
@@ -78,12 +79,17 @@ async def test_password_opens_and_a_wrong_one_does_not(tmp_path: Path) -> None:
     (tmp_path / "wrong").write_text("barley\n")
     with router(("--passwords", str(tmp_path / "passwords"))) as endpoint:
         await talk(BusSettings(endpoint=endpoint, user="reflex", password_file=tmp_path / "right"))
-        await refused(
+        wrong = await refused(
             BusSettings(
                 endpoint=endpoint, user="reflex", password_file=tmp_path / "wrong", open_timeout_s=0.5
             )
         )
-        await refused(BusSettings(endpoint=endpoint, open_timeout_s=0.5))
+        nobody = await refused(BusSettings(endpoint=endpoint, open_timeout_s=0.5))
+    takes = f"{endpoint} takes connections but opened no session within 0.5 s; "
+    assert wrong == f"{takes}a wrong user or password looks like this: check bus_user and bus_password_file"
+    assert (
+        nobody == f"{takes}a router that asks for a user looks like this: set bus_user and bus_password_file"
+    )
 
 
 class Authority:
@@ -129,7 +135,8 @@ async def test_tls_router_is_trusted_by_its_authority_alone(tmp_path: Path) -> N
     options = ("--certificate", str(certificate), "--key", str(key))
     with router(options, kind="tls") as endpoint:
         await talk(BusSettings(endpoint=endpoint, ca_file=authority.certificate))
-        await refused(BusSettings(endpoint=endpoint, ca_file=other.certificate, open_timeout_s=0.5))
+        told = await refused(BusSettings(endpoint=endpoint, ca_file=other.certificate, open_timeout_s=0.5))
+    assert told.endswith("for tls/ check the certificate files too")
 
 
 @needs_openssl

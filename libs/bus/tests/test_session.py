@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import anyio
 import pytest
@@ -155,19 +156,40 @@ async def test_cancelled_reader_leaves_the_session_usable(open_bus: OpenBus) -> 
         assert await take(events, 1) == [numbered(1)]
 
 
-async def test_router_that_is_not_there_is_named() -> None:
-    settings = BusSettings(endpoint=free_endpoint(), open_timeout_s=0.5)
-    with anyio.fail_after(5), pytest.raises(BusUnavailable, match=settings.endpoint):
+async def failure_to_open(settings: BusSettings) -> str:
+    with anyio.fail_after(5), pytest.raises(BusUnavailable) as failure:
         async with Bus.open(settings, namespace="emily", name="test"):
             pytest.fail("opened without a router")
+    return str(failure.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "nowhere.invalid"])
+async def test_router_that_is_not_there_is_named(host: str) -> None:
+    endpoint = free_endpoint().replace("127.0.0.1", host)
+    told = await failure_to_open(BusSettings(endpoint=endpoint, open_timeout_s=0.5))
+    assert told == f"no router at {endpoint} within 0.5 s; start one with: python -m emily_bus.router"
 
 
 async def test_listener_that_never_speaks_does_not_hold_the_opening_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        settings = BusSettings(endpoint=f"tcp/127.0.0.1:{silent.getsockname()[1]}", open_timeout_s=0.5)
-        with anyio.fail_after(5), pytest.raises(BusUnavailable, match=settings.endpoint):
-            async with Bus.open(settings, namespace="emily", name="test"):
-                pytest.fail("opened without a router")
+        endpoint = f"tcp/127.0.0.1:{silent.getsockname()[1]}"
+        told = await failure_to_open(BusSettings(endpoint=endpoint, open_timeout_s=0.5))
+    assert told.startswith(f"{endpoint} takes connections but opened no session within 0.5 s")
+
+
+async def test_where_it_cannot_be_told_who_listens_a_wrong_password_is_suspected_too(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "password").write_text("sesame")
+    settings = BusSettings(
+        endpoint=free_endpoint().replace("tcp/", "udp/"),
+        open_timeout_s=0.5,
+        user="reflex",
+        password_file=tmp_path / "password",
+    )
+    told = await failure_to_open(settings)
+    assert told.startswith(f"no router at {settings.endpoint} within 0.5 s; ")
+    assert told.endswith("a wrong user or password looks like this: check bus_user and bus_password_file")
 
 
 type Spoil = Callable[[zenoh.Session], None]
