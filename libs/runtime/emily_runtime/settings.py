@@ -64,7 +64,8 @@ def load_settings[S: msgspec.Struct](type: type[S], *, service: str, environ: Ma
     """The settings of a service: defaults, then the TOML table of its name, then the environment.
 
     Raises:
-        SettingsError: Lists every unknown name and every bad value at once.
+        SettingsError: Lists every unknown name, every bad value and every file of the bus that can't be
+            read, at once.
     """
     problems: list[str] = []
     rows = {field.name: field for field in msgspec.structs.fields(type)}
@@ -81,6 +82,10 @@ def load_settings[S: msgspec.Struct](type: type[S], *, service: str, environ: Ma
             )
         except msgspec.ValidationError:
             problems.append(f"{source}={shown(name, value)}: {_remedy(field)}")
+            continue
+        unreadable = _unreadable(name, values[name])
+        if unreadable:
+            problems.append(f"{source}={value}: {unreadable}; name a readable file")
     problems += [
         f"{variable(service, name)}: must be set; {_remedy(field)}"
         for name, field in rows.items()
@@ -154,6 +159,19 @@ def _in_file(service: str, environ: Mapping[str, str], problems: list[str]) -> d
         )
         return {}
     return {name: (f"[{service}] {name}", value) for name, value in table.items()}
+
+
+def _unreadable(name: str, value: Any) -> str:
+    """Why a password or certificate of the bus can't be read; empty when it can, or is none."""
+    if not (name.startswith("bus_") and name.endswith("_file") and isinstance(value, Path)):
+        return ""
+    try:
+        value.read_text()
+    except OSError as failure:
+        return failure.strerror or "it can't be read"
+    except UnicodeDecodeError:
+        return "it is not a text in UTF-8"
+    return ""
 
 
 def _path_of(type: type, value: Any) -> Any:

@@ -145,6 +145,16 @@ def test_wrong_settings_end_with_2_and_are_all_told(specimen: Specimen) -> None:
         assert f"EMILY_WEB_{name}" in told
 
 
+def test_a_password_file_that_is_not_there_is_a_wrong_setting(specimen: Specimen, tmp_path: Path) -> None:
+    web = specimen("web")
+    missing = tmp_path / "password"
+    web.launch(bus_user="web", bus_password_file=str(missing))
+    assert web.wait() == 2
+    told = web.log.read_text()
+    assert f"EMILY_WEB_BUS_PASSWORD_FILE={missing}: No such file or directory; name a readable file" in told
+    assert "Traceback" not in told
+
+
 def test_an_address_that_is_taken_is_a_wrong_setting(specimen: Specimen) -> None:
     web = specimen("web")
     with socket.create_server(("127.0.0.1", 0)) as taken:

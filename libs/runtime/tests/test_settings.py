@@ -100,6 +100,21 @@ def test_a_secret_is_never_shown() -> None:
     assert "hunter2" not in message
 
 
+@pytest.mark.parametrize("name", ["ca", "password", "certificate", "key"])
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(None, "No such file or directory"), (b"\xff\xfe", "it is not a text in UTF-8")],
+)
+def test_a_file_of_the_bus_that_cannot_be_read_is_a_wrong_setting(
+    tmp_path: Path, name: str, content: bytes | None, complaint: str
+) -> None:
+    file = tmp_path / "file"
+    if content is not None:
+        file.write_bytes(content)
+    _, line = problems(**{f"EMILY_REFLEX_BUS_{name.upper()}_FILE": str(file)})
+    assert line == f"  EMILY_REFLEX_BUS_{name.upper()}_FILE={file}: {complaint}; name a readable file"
+
+
 def test_what_must_be_set_is_named() -> None:
     with pytest.raises(SettingsError, match="EMILY_ZFS_AGENT_MODEL: must be set; give a path"):
         load_settings(TrainedSettings, service="zfs-agent", environ={})
@@ -144,7 +159,7 @@ def test_a_file_that_cannot_be_read_is_named_beside_the_rest(
 
 
 @pytest.mark.parametrize(
-    ("given_alone", "value"), [("BUS_USER", "emily"), ("BUS_CERTIFICATE_FILE", "own.pem")]
+    ("given_alone", "value"), [("BUS_USER", "emily"), ("BUS_CERTIFICATE_FILE", __file__)]
 )
 def test_what_belongs_together_is_given_together(given_alone: str, value: str) -> None:
     _, line = problems(**{f"EMILY_REFLEX_{given_alone}": value})
