@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from email.message import Message
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,6 +59,16 @@ class ServiceProcess:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def http(self) -> str:
+        """The address that it announced.
+
+        Raises:
+            FileNotFoundError: It announces none now.
+        """
+        address: str = json.loads(self.announcement.read_text())["http"]
+        return address
+
     def launch(self, **settings: str) -> None:
         """Start it with settings by their names and wait for nothing."""
         given = {"bus_endpoint": self.endpoint, "namespace": self.namespace, "state_dir": str(self.state_dir)}
@@ -96,8 +107,7 @@ class ServiceProcess:
 
     def get(self, path: str, method: str = "GET") -> Answer:
         """What it answers over HTTP; errors are answers too."""
-        address = json.loads(self.announcement.read_text())["http"]
-        request = urllib.request.Request(address + path, method=method)  # noqa: S310 - it announced http
+        request = urllib.request.Request(self.http + path, method=method)  # noqa: S310 - it announced http
         try:
             with urllib.request.urlopen(request, timeout=DEADLINE_S) as response:  # noqa: S310
                 return Answer(response.status, response.headers, response.read().decode())
@@ -147,3 +157,14 @@ class ServiceProcess:
     def bus(self, name: str = "test") -> AbstractAsyncContextManager[Bus]:
         """A session in its namespace."""
         return Bus.open(BusSettings(endpoint=self.endpoint), namespace=self.namespace, name=name)
+
+
+@contextmanager
+def service_process(name: str, *, endpoint: str, namespace: str, state_dir: Path) -> Iterator[ServiceProcess]:
+    """The service of the package `emily_<name>`, not yet started; it is killed at the end of the block."""
+    command = (sys.executable, "-m", f"emily_{name}")
+    process = ServiceProcess(command, name=name, endpoint=endpoint, namespace=namespace, state_dir=state_dir)
+    try:
+        yield process
+    finally:
+        process.kill()

@@ -1,6 +1,5 @@
 """Reflex as a process: it answers on the bus, drains on a signal, and remembers over a restart."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from emily_bus.testing import router
 from emily_contracts import Attention, AttentionRequest, Percept, Signal, Stimulus
 from emily_contracts.topics import ATTEND, PERCEPT, STIMULUS
-from emily_runtime.testing import ServiceProcess
+from emily_runtime.testing import ServiceProcess, service_process
 
 DEADLINE_S = 20.0
 
@@ -18,13 +17,11 @@ type Sense = Callable[..., Stimulus]
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[ServiceProcess]:
-    command = (sys.executable, "-m", "emily_reflex")
-    with router() as endpoint:
-        process = ServiceProcess(
-            command, name="reflex", endpoint=endpoint, namespace="emily/blue", state_dir=tmp_path
-        )
+    with (
+        router() as endpoint,
+        service_process("reflex", endpoint=endpoint, namespace="emily/blue", state_dir=tmp_path) as process,
+    ):
         yield process
-        process.kill()
 
 
 async def perceived(process: ServiceProcess, stimulus: Stimulus) -> Percept:

@@ -1,19 +1,11 @@
-"""A real router process and a colour that answers by rule, for tests."""
+"""A colour that answers by rule, for tests of a real router."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import json
-import os
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -25,6 +17,7 @@ from emily_contracts.envelope import successor_id, uuid7
 from emily_contracts.percept import Percept
 from emily_contracts.stimulus import Signal, Stimulus
 from emily_contracts.topics import DECISION, OUTBOUND_DECISION, PERCEPT, STIMULUS
+from emily_runtime.testing import ServiceProcess
 
 
 def on_loop[**P](test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
@@ -86,66 +79,6 @@ def decision_of(cause: Stimulus) -> Decision:
     )
 
 
-class Process:
-    """A router process of its own state, killed at the end."""
-
-    def __init__(self, endpoint: str, state_dir: Path, namespace: str, **settings: str) -> None:
-        self.namespace = namespace
-        self._state_dir = state_dir
-        self._environ = os.environ | {
-            "EMILY_ROUTER_BUS_ENDPOINT": endpoint,
-            "EMILY_ROUTER_STATE_DIR": str(state_dir),
-            "EMILY_ROUTER_NAMESPACE": namespace,
-            "EMILY_ROUTER_HTTP_PORT": "0",
-            **{f"EMILY_ROUTER_{name.upper()}": value for name, value in settings.items()},
-        }
-        self._process: subprocess.Popen[bytes] | None = None
-        self.http = ""
-
-    def start(self) -> None:
-        """Starts it and waits until it is ready.
-
-        Raises:
-            RuntimeError: It ended at once.
-            TimeoutError: It is not ready within 30 s.
-        """
-        announced = self._state_dir / "run" / self.namespace / "router.json"
-        announced.unlink(missing_ok=True)
-        self._process = subprocess.Popen(
-            (sys.executable, "-m", "emily_router"), stdin=subprocess.DEVNULL, env=self._environ
-        )
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the router ended with {self._process.returncode}")
-            with contextlib.suppress(FileNotFoundError):
-                self.http = json.loads(announced.read_text())["http"]
-                if self._ready():
-                    return
-            time.sleep(0.02)
-        raise TimeoutError("the router is not ready within 30 s")
-
-    def kill(self) -> None:
-        """kill -9."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
-
-    def stop(self) -> int | None:
-        """SIGTERM, and its exit code; none when it was not started."""
-        if self._process is None:
-            return None
-        self._process.terminate()
-        return self._process.wait(15)
-
-    def _ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.http}/readyz", timeout=2) as answer:  # noqa: S310 - loopback
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-
 class Stage:
     """What the test sees on the bus: it plays the colour and a client in the root space.
 
@@ -184,7 +117,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(endpoint: str, process: Process) -> AsyncIterator[Stage]:
+async def stage(endpoint: str, process: ServiceProcess) -> AsyncIterator[Stage]:
     """The bus of a running router, with a colour that does as each stimulus's text says."""
     settings = BusSettings(endpoint=endpoint)
     async with (

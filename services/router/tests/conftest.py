@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from emily_bus.testing import router
-from emily_router.testing import Process
+from emily_runtime.testing import ServiceProcess, service_process
 
 
 @pytest.fixture(scope="session")
@@ -19,19 +19,19 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def process(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def process(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A running router that the tests share."""
-    made = Process(endpoint, tmp_path_factory.mktemp("router"), "emily")
-    made.start()
-    yield made
-    made.stop()
+    folder = tmp_path_factory.mktemp("router")
+    with service_process("router", endpoint=endpoint, namespace="emily", state_dir=folder) as made:
+        made.start(http_port="0")
+        yield made
+        assert made.stop() == 0
 
 
 @pytest.fixture
-def fresh(endpoint: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Process]:
+def fresh(endpoint: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[ServiceProcess]:
     """A router of the test's own; settings by `@pytest.mark.parametrize("fresh", ..., indirect=True)`."""
     namespace = f"emily-{zlib.crc32(request.node.nodeid.encode())}"
-    made = Process(endpoint, tmp_path, namespace, **getattr(request, "param", {}))
-    made.start()
-    yield made
-    made.kill()
+    with service_process("router", endpoint=endpoint, namespace=namespace, state_dir=tmp_path) as made:
+        made.start(http_port="0", **getattr(request, "param", {}))
+        yield made

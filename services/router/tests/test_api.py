@@ -14,19 +14,20 @@ from emily_bus import AskRefused
 from emily_contracts.attention import Attention, AttentionRequest
 from emily_contracts.topics import ATTEND
 from emily_router.idempotency import id_of_key
-from emily_router.testing import Process, on_loop, stage
+from emily_router.testing import on_loop, stage
+from emily_runtime.testing import ServiceProcess
 
 SIGNAL = {"channel": "fovea", "values": [1.0]}
 BODY: dict[str, Any] = {"modality": "vision", "signals": [SIGNAL], "text": "decide"}
 PROBLEM = "application/problem+json"
 
 
-def client(process: Process) -> httpx.AsyncClient:
+def client(process: ServiceProcess) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=process.http, timeout=20)
 
 
 @on_loop
-async def test_a_stimulus_is_answered_with_its_decision(endpoint: str, process: Process) -> None:
+async def test_a_stimulus_is_answered_with_its_decision(endpoint: str, process: ServiceProcess) -> None:
     async with stage(endpoint, process) as seen, client(process) as http:
         answer = await http.post("/api/v1/stimuli", json=BODY)
         await seen.until_answered(1)
@@ -37,7 +38,7 @@ async def test_a_stimulus_is_answered_with_its_decision(endpoint: str, process: 
 
 @on_loop
 async def test_an_idempotency_key_gives_one_perception_and_one_answer(
-    endpoint: str, process: Process
+    endpoint: str, process: ServiceProcess
 ) -> None:
     async with stage(endpoint, process) as seen, client(process) as http:
         headers = {"Idempotency-Key": "order 66"}
@@ -58,7 +59,7 @@ async def test_an_idempotency_key_gives_one_perception_and_one_answer(
 
 @on_loop
 async def test_an_idempotency_key_with_another_body_is_refused_and_answers_nothing(
-    endpoint: str, process: Process
+    endpoint: str, process: ServiceProcess
 ) -> None:
     async with stage(endpoint, process) as seen, client(process) as http:
         key = {"Idempotency-Key": "order 67"}
@@ -75,7 +76,7 @@ async def test_an_idempotency_key_with_another_body_is_refused_and_answers_nothi
 
 @on_loop
 async def test_an_idempotency_key_whose_stimulus_is_in_flight_takes_no_other_body(
-    endpoint: str, process: Process
+    endpoint: str, process: ServiceProcess
 ) -> None:
     async with stage(endpoint, process) as seen, client(process) as http:
         key = {"Idempotency-Key": "order 68"}
@@ -96,7 +97,7 @@ async def test_an_idempotency_key_whose_stimulus_is_in_flight_takes_no_other_bod
 
 @on_loop
 async def test_no_answer_by_the_deadline_is_504_with_the_failed_decision(
-    endpoint: str, process: Process
+    endpoint: str, process: ServiceProcess
 ) -> None:
     async with stage(endpoint, process), client(process) as http:
         answer = await http.post("/api/v1/stimuli", json=BODY | {"text": "nothing", "deadline_ms": 100})
@@ -106,7 +107,9 @@ async def test_no_answer_by_the_deadline_is_504_with_the_failed_decision(
 
 
 @on_loop
-async def test_a_missing_tier_degrades_the_answer_over_http_too(endpoint: str, process: Process) -> None:
+async def test_a_missing_tier_degrades_the_answer_over_http_too(
+    endpoint: str, process: ServiceProcess
+) -> None:
     async with stage(endpoint, process), client(process) as http:
         answer = await http.post("/api/v1/stimuli", json=BODY | {"text": "perceive", "deadline_ms": 1500})
     assert answer.status_code == 200
@@ -140,7 +143,7 @@ BAD: list[tuple[bytes, int, str | None]] = [
 
 
 @on_loop
-async def test_bad_input_is_a_problem_that_names_the_field(endpoint: str, process: Process) -> None:
+async def test_bad_input_is_a_problem_that_names_the_field(endpoint: str, process: ServiceProcess) -> None:
     async with client(process) as http:
         for body, status, field in BAD:
             answer = await http.post("/api/v1/stimuli", content=body)
@@ -153,7 +156,7 @@ async def test_bad_input_is_a_problem_that_names_the_field(endpoint: str, proces
 
 
 @on_loop
-async def test_unknown_paths_methods_and_hosts_are_problems(endpoint: str, process: Process) -> None:
+async def test_unknown_paths_methods_and_hosts_are_problems(endpoint: str, process: ServiceProcess) -> None:
     async with client(process) as http:
         for answer, status in (
             (await http.get("/nowhere"), 404),
@@ -164,7 +167,7 @@ async def test_unknown_paths_methods_and_hosts_are_problems(endpoint: str, proce
 
 
 @on_loop
-async def test_attention_is_asked_of_the_colour(endpoint: str, process: Process) -> None:
+async def test_attention_is_asked_of_the_colour(endpoint: str, process: ServiceProcess) -> None:
     async def attend(request: AttentionRequest) -> Attention:
         if len(request.drives) > 1:
             raise AskRefused("drives: one is enough")
@@ -183,14 +186,14 @@ async def test_attention_is_asked_of_the_colour(endpoint: str, process: Process)
 
 
 @on_loop
-async def test_hypotheses_without_a_mind_are_503(endpoint: str, process: Process) -> None:
+async def test_hypotheses_without_a_mind_are_503(endpoint: str, process: ServiceProcess) -> None:
     async with client(process) as http:
         answer = await http.post("/api/v1/gflownet/generate", json={"count": 5})
     assert (answer.status_code, answer.headers["content-type"]) == (503, PROBLEM)
 
 
 @on_loop
-async def test_health_names_who_lives_and_who_is_missing(endpoint: str, process: Process) -> None:
+async def test_health_names_who_lives_and_who_is_missing(endpoint: str, process: ServiceProcess) -> None:
     async with stage(endpoint, process) as seen, client(process) as http, seen.colour.alive("reflex"):
         with anyio.fail_after(5):
             while "blue/reflex" not in (await http.get("/health")).json()["alive"]:
@@ -211,7 +214,7 @@ async def events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, Any]]:
 
 
 @on_loop
-async def test_the_stream_shows_percepts_and_decisions(endpoint: str, process: Process) -> None:
+async def test_the_stream_shows_percepts_and_decisions(endpoint: str, process: ServiceProcess) -> None:
     async with (
         stage(endpoint, process),
         client(process) as http,
@@ -229,7 +232,7 @@ async def test_the_stream_shows_percepts_and_decisions(endpoint: str, process: P
 
 @pytest.mark.parametrize("fresh", [{"watchers": "1"}], indirect=True)
 @on_loop
-async def test_watchers_are_bounded_and_leave_room_when_they_go(endpoint: str, fresh: Process) -> None:
+async def test_watchers_are_bounded_and_leave_room_when_they_go(endpoint: str, fresh: ServiceProcess) -> None:
     async with client(fresh) as http:
         async with http.stream("GET", "/api/v1/stream") as stream:
             lines = stream.aiter_lines()
@@ -245,7 +248,9 @@ async def test_watchers_are_bounded_and_leave_room_when_they_go(endpoint: str, f
 
 
 @on_loop
-async def test_the_api_describes_itself_without_any_other_site(endpoint: str, process: Process) -> None:
+async def test_the_api_describes_itself_without_any_other_site(
+    endpoint: str, process: ServiceProcess
+) -> None:
     async with client(process) as http:
         described = (await http.get("/docs/openapi.json")).json()
         page = await http.get("/docs")

@@ -16,17 +16,18 @@ from emily_contracts.envelope import uuid7
 from emily_contracts.outcome import Outcome
 from emily_contracts.percept import Percept
 from emily_contracts.topics import DECISION, INBOUND_OUTCOME, INBOUND_STIMULUS, OUTBOUND_PERCEPT, OUTCOME
-from emily_router.testing import Process, decision_of, on_loop, percept_of, stage, stimulus
+from emily_router.testing import decision_of, on_loop, percept_of, stage, stimulus
+from emily_runtime.testing import ServiceProcess
 
 
-def metric(process: Process, name: str) -> float:
+def metric(process: ServiceProcess, name: str) -> float:
     lines = httpx.get(f"{process.http}/metrics").text.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
 @on_loop
 async def test_a_stimulus_gets_its_reflex_answer_and_then_one_decision(
-    endpoint: str, process: Process
+    endpoint: str, process: ServiceProcess
 ) -> None:
     async with stage(endpoint, process) as seen, seen.root.subscribe(OUTBOUND_PERCEPT) as percepts:
         sent = stimulus()
@@ -40,7 +41,7 @@ async def test_a_stimulus_gets_its_reflex_answer_and_then_one_decision(
 
 @on_loop
 async def test_a_repeated_id_is_perceived_once_and_gets_the_same_answer(
-    endpoint: str, process: Process
+    endpoint: str, process: ServiceProcess
 ) -> None:
     before = metric(process, "emily_router_replayed_total")
     async with stage(endpoint, process) as seen:
@@ -55,7 +56,7 @@ async def test_a_repeated_id_is_perceived_once_and_gets_the_same_answer(
 
 @on_loop
 async def test_repeats_in_flight_and_repeated_decisions_give_one_answer(
-    endpoint: str, process: Process
+    endpoint: str, process: ServiceProcess
 ) -> None:
     before = metric(process, "emily_router_late_total")
     async with stage(endpoint, process) as seen:
@@ -73,7 +74,7 @@ async def test_repeats_in_flight_and_repeated_decisions_give_one_answer(
 
 @on_loop
 async def test_without_a_decision_tier_ones_answer_stands_in_and_says_so(
-    endpoint: str, process: Process
+    endpoint: str, process: ServiceProcess
 ) -> None:
     async with stage(endpoint, process) as seen, seen.colour.alive("reflex"):
         sent = stimulus(text="perceive", deadline_ms=1500)
@@ -86,7 +87,7 @@ async def test_without_a_decision_tier_ones_answer_stands_in_and_says_so(
 
 @on_loop
 async def test_silence_is_forwarded_again_once_and_then_reported_failed(
-    endpoint: str, process: Process
+    endpoint: str, process: ServiceProcess
 ) -> None:
     before = metric(process, "emily_router_late_total")
     async with stage(endpoint, process) as seen:
@@ -110,7 +111,7 @@ def context_of(trace_context: str | None) -> tuple[str, str]:
 
 @pytest.mark.parametrize("fresh", [{"otlp_endpoint": "http://127.0.0.1:9"}], indirect=True)
 @on_loop
-async def test_what_is_forwarded_again_stays_in_its_trace(endpoint: str, fresh: Process) -> None:
+async def test_what_is_forwarded_again_stays_in_its_trace(endpoint: str, fresh: ServiceProcess) -> None:
     silent = {"text": "nothing", "deadline_ms": 1500}
     async with stage(endpoint, fresh) as seen, httpx.AsyncClient(base_url=fresh.http) as client:
         token = traceparent.set("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
@@ -127,7 +128,7 @@ async def test_what_is_forwarded_again_stays_in_its_trace(endpoint: str, fresh: 
 
 
 @on_loop
-async def test_an_outcome_is_passed_on_to_the_colour(endpoint: str, process: Process) -> None:
+async def test_an_outcome_is_passed_on_to_the_colour(endpoint: str, process: ServiceProcess) -> None:
     async with stage(endpoint, process) as seen, seen.colour.subscribe(OUTCOME) as outcomes:
         judged = stimulus()
         outcome = Outcome(
@@ -146,7 +147,7 @@ async def test_an_outcome_is_passed_on_to_the_colour(endpoint: str, process: Pro
 
 @pytest.mark.parametrize("fresh", [{"in_flight": "2"}], indirect=True)
 @on_loop
-async def test_an_overloaded_router_says_so_to_each_it_refuses(endpoint: str, fresh: Process) -> None:
+async def test_an_overloaded_router_says_so_to_each_it_refuses(endpoint: str, fresh: ServiceProcess) -> None:
     async with stage(endpoint, fresh) as seen:
         for text in ("perceive", "perceive", "decide"):
             await seen.root.publish(INBOUND_STIMULUS, stimulus(text=text, deadline_ms=60_000))
@@ -164,7 +165,9 @@ BODY = {"modality": "vision", "signals": [{"channel": "fovea", "values": [1.0]}]
 
 
 @on_loop
-async def test_a_kill_loses_nothing_accepted_and_answers_nothing_twice(endpoint: str, fresh: Process) -> None:
+async def test_a_kill_loses_nothing_accepted_and_answers_nothing_twice(
+    endpoint: str, fresh: ServiceProcess
+) -> None:
     async with stage(endpoint, fresh) as seen:
         owed = [stimulus(text="perceive", deadline_ms=60_000) for _ in range(50)]
         late = [stimulus(text="perceive", deadline_ms=100) for _ in range(50)]
@@ -177,7 +180,7 @@ async def test_a_kill_loses_nothing_accepted_and_answers_nothing_twice(endpoint:
         await seen.until_forwarded(150)
         fresh.kill()
         await anyio.sleep(0.2)
-        fresh.start()
+        fresh.start(http_port="0")
         await seen.until_forwarded(200)
         for sent in owed:
             await seen.colour.publish(DECISION, decision_of(sent))
@@ -193,7 +196,7 @@ async def test_a_kill_loses_nothing_accepted_and_answers_nothing_twice(endpoint:
 
 
 @on_loop
-async def test_told_to_stop_it_answers_what_it_owes_first(endpoint: str, fresh: Process) -> None:
+async def test_told_to_stop_it_answers_what_it_owes_first(endpoint: str, fresh: ServiceProcess) -> None:
     async with stage(endpoint, fresh) as seen:
         sent = stimulus(text="perceive", deadline_ms=1500)
         await seen.root.publish(INBOUND_STIMULUS, sent)
@@ -204,7 +207,7 @@ async def test_told_to_stop_it_answers_what_it_owes_first(endpoint: str, fresh: 
 
 
 @on_loop
-async def test_nothing_on_the_bus_can_crash_it(endpoint: str, process: Process) -> None:
+async def test_nothing_on_the_bus_can_crash_it(endpoint: str, process: ServiceProcess) -> None:
     good = msgspec.msgpack.encode(stimulus())
     version = zenoh.ZBytes(b"\xff")
     wrong = [b"", b"\xc1", b"x" * 10_000_000, good[:-3], good.replace(b"fovea", b"\xff\xfe\xfd\xfc\xfb")]
@@ -234,7 +237,9 @@ async def test_nothing_on_the_bus_can_crash_it(endpoint: str, process: Process) 
 
 
 @on_loop
-async def test_ten_thousand_at_once_are_each_answered_or_refused(endpoint: str, fresh: Process) -> None:
+async def test_ten_thousand_at_once_are_each_answered_or_refused(
+    endpoint: str, fresh: ServiceProcess
+) -> None:
     async with stage(endpoint, fresh) as seen:
         sent = [stimulus(deadline_ms=20_000) for _ in range(10_000)]
         for each in sent:

@@ -1,6 +1,5 @@
 """The workspace as a process: it answers on the bus and drains on a signal."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from emily_bus.testing import router
 from emily_contracts import Broadcast, GatedSignal, Percept
 from emily_contracts.topics import BROADCAST, PERCEPT
-from emily_runtime.testing import ServiceProcess
+from emily_runtime.testing import ServiceProcess, service_process
 
 DEADLINE_S = 20.0
 
@@ -18,13 +17,13 @@ type Feel = Callable[..., Percept]
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[ServiceProcess]:
-    command = (sys.executable, "-m", "emily_workspace")
-    with router() as endpoint:
-        process = ServiceProcess(
-            command, name="workspace", endpoint=endpoint, namespace="emily/blue", state_dir=tmp_path
-        )
+    with (
+        router() as endpoint,
+        service_process(
+            "workspace", endpoint=endpoint, namespace="emily/blue", state_dir=tmp_path
+        ) as process,
+    ):
         yield process
-        process.kill()
 
 
 async def broadcast_of(process: ServiceProcess, percept: Percept) -> Broadcast:

@@ -1,7 +1,6 @@
 """A world lives on a real bus: it ends by itself, counts silence, and stops when told."""
 
 import json
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,7 +14,7 @@ from emily_bus.testing import router
 from emily_contracts import Act, Action, Decision, Outcome, Status, Stimulus, successor_id
 from emily_contracts.topics import ACTION, INBOUND_OUTCOME, INBOUND_STIMULUS, OUTBOUND_DECISION
 from emily_runtime import Life
-from emily_runtime.testing import ServiceProcess
+from emily_runtime.testing import ServiceProcess, service_process
 from emily_world.service import World
 from emily_world.settings import WorldSettings
 
@@ -181,10 +180,8 @@ def test_the_host_is_felt_as_often_as_asked_and_acts_are_carried_out(
 
 @pytest.fixture
 def process(endpoint: str, tmp_path: Path) -> Iterator[ServiceProcess]:
-    command = (sys.executable, "-m", "emily_world")
-    process = ServiceProcess(command, name="world", endpoint=endpoint, namespace="emily", state_dir=tmp_path)
-    yield process
-    process.kill()
+    with service_process("world", endpoint=endpoint, namespace="emily", state_dir=tmp_path) as process:
+        yield process
 
 
 def last_line(process: ServiceProcess) -> dict[str, Any]:
