@@ -66,7 +66,7 @@ CREATE TABLE change (
 );
 CREATE INDEX change_of ON change (id);
 
--- In how many episodes a word stands, for BM25; counted when episodes leave the hot tier.
+-- In how many episodes a word stands, for BM25; counted behind the scenes in the order of recording.
 CREATE TABLE word (
     namespace text NOT NULL,
     lexeme text NOT NULL,
@@ -78,6 +78,11 @@ CREATE TABLE corpus (
     episodes bigint NOT NULL,
     words bigint NOT NULL
 );
+CREATE TABLE counting (
+    until timestamptz NOT NULL
+);
+INSERT INTO counting VALUES ('-infinity');
+CREATE INDEX episode_recorded ON episode (recorded_at);
 
 -- Embedding spaces; each has two tables of its own, hot_<key> without an index and vector_<key> with HNSW.
 -- One is active and answers; others are being built beside it, or were active before.

@@ -1,0 +1,134 @@
+"""Writes a batch of episodes in one transaction: COPY to a staging table, then what is new to its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pgvector
+from emily_contracts import Episode
+from emily_postgres import Connection
+from numpy.typing import NDArray
+from psycopg import sql
+
+from emily_memory.embedding.space import Space
+from emily_memory.errors import MemoryRefused
+from emily_memory.record import COLUMNS, Kept, row
+from emily_memory.spaces import tables
+
+Vectors = NDArray[np.float32]
+
+_STAGED = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+
+
+class Batch:
+    """Episodes with what is known of them.
+
+    Attributes:
+        namespaces: Of each.
+        episodes: To be kept.
+        sources: Where each came from.
+    """
+
+    def __init__(
+        self, namespaces: Sequence[str], episodes: Sequence[Episode], sources: Sequence[dict[str, str]]
+    ) -> None:
+        self.namespaces = namespaces
+        self.episodes = episodes
+        self.sources = sources
+
+
+async def keep(connection: Connection, batch: Batch, space: Space, vectors: Vectors | None) -> list[Kept]:
+    """What became of each episode, once the transaction is committed.
+
+    Args:
+        connection: Of the writer.
+        batch: The episodes.
+        space: That answers now.
+        vectors: (n, dimension) in that space; none when the embedder is down: the episodes wait for it.
+
+    Raises:
+        MemoryRefused: The vectors do not fit the space or are not finite; nothing is stored.
+    """
+    if vectors is not None:
+        require_fitting(vectors, len(batch.episodes), space)
+    async with connection.transaction():
+        await _stage(connection, batch, space, vectors)
+        cursor = await connection.execute(_move(space, embedded=vectors is not None), {"space": space.key})
+        fresh = {found for (found,) in await cursor.fetchall()}
+        if len(fresh) == len(batch.episodes):
+            known: dict[UUID, UUID] = {}
+        else:
+            known = await _known(connection)
+    return [
+        Kept(episode.id, True) if episode.id in fresh else Kept(known.get(episode.id, episode.id), False)
+        for episode in batch.episodes
+    ]
+
+
+def require_fitting(vectors: Vectors, count: int, space: Space) -> None:
+    """Refuse vectors of another shape or space.
+
+    Raises:
+        MemoryRefused: Names what does not fit.
+    """
+    if vectors.shape != (count, space.dimension):
+        raise MemoryRefused(
+            f"embedding: shape {vectors.shape} must be ({count}, {space.dimension}) in {space.key}"
+        )
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise MemoryRefused(f"embedding[{int(finite.argmin())}]: holds NaN or infinity")
+    some = vectors.any(axis=1)
+    if not some.all():
+        raise MemoryRefused(f"embedding[{int(some.argmin())}]: is all zeros, which is like nothing")
+
+
+async def _stage(connection: Connection, batch: Batch, space: Space, vectors: Vectors | None) -> None:
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in COLUMNS.items()
+    )
+    await connection.execute(
+        sql.SQL(
+            "CREATE TEMP TABLE IF NOT EXISTS staging ({}, embedding halfvec) ON COMMIT DELETE ROWS"
+        ).format(columns)
+    )
+    halves = None if vectors is None else vectors.astype(np.float16)
+    async with (
+        connection.cursor(binary=True) as cursor,
+        cursor.copy(sql.SQL("COPY staging FROM STDIN (FORMAT binary)")) as copy,
+    ):
+        copy.set_types([*COLUMNS.values(), "halfvec"])
+        for index, episode in enumerate(batch.episodes):
+            values: tuple[Any, ...] = row(batch.namespaces[index], episode, batch.sources[index])
+            vector = None if halves is None else pgvector.HalfVector(halves[index])
+            await copy.write_row((*values, vector))
+
+
+def _move(space: Space, *, embedded: bool) -> sql.Composed:
+    """From staging to where it is found; gives the ids of what was new."""
+    hot, _ = tables(space)
+    vectors = sql.SQL(
+        "INSERT INTO {} SELECT id, namespace, kind, actor, occurred_at, embedding FROM staging"
+        " WHERE id IN (SELECT id FROM fresh)"
+    ).format(hot)
+    waiting = sql.SQL("INSERT INTO unembedded SELECT %(space)s, id FROM fresh")
+    return sql.SQL(
+        "WITH fresh AS (INSERT INTO episode ({columns})"
+        " SELECT DISTINCT ON (namespace, content_hash) {columns} FROM staging"
+        " ON CONFLICT DO NOTHING RETURNING id, namespace),"
+        " found AS ({vectors}),"
+        " building AS (INSERT INTO unembedded SELECT key, id FROM fresh, space WHERE state = 'building')"
+        " SELECT id FROM fresh"
+    ).format(columns=_STAGED, vectors=vectors if embedded else waiting)
+
+
+async def _known(connection: Connection) -> dict[UUID, UUID]:
+    """For what was not new: the id that holds its content."""
+    cursor = await connection.execute(
+        "SELECT s.id, e.id FROM staging s JOIN episode e ON e.namespace = s.namespace"
+        " AND e.content_hash = s.content_hash AND e.retracted_at IS NULL"
+    )
+    return dict(await cursor.fetchall())
