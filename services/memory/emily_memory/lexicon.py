@@ -39,9 +39,9 @@ NO_WORDS = Query([], [], "", 1.0)
 async def weigh(connection: Connection, namespace: str, text: str) -> Query:
     """The words of a text, as the namespace weighs them."""
     cursor = await connection.execute(
-        "SELECT lexeme, coalesce(w.episodes, 0), c.episodes, c.words"
-        " FROM unnest(tsvector_to_array(to_tsvector('english', %(text)s))) AS lexeme"
-        " LEFT JOIN word w ON w.namespace = %(namespace)s AND w.lexeme = lexeme"
+        "SELECT a.lexeme, coalesce(w.episodes, 0), c.episodes, c.words"
+        " FROM unnest(tsvector_to_array(to_tsvector('english', %(text)s))) AS a (lexeme)"
+        " LEFT JOIN word w ON w.namespace = %(namespace)s AND w.lexeme = a.lexeme"
         " LEFT JOIN corpus c ON c.namespace = %(namespace)s",
         {"text": text, "namespace": namespace},
     )

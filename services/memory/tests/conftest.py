@@ -1,0 +1,77 @@
+"""A real database with memory's schema, and episodes to put into it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+from emily_contracts import Episode, uuid7
+from emily_memory import spaces
+from emily_memory.database import Database, opened
+from emily_memory.embedding import HashingEmbedder
+from emily_postgres.testing import database, server
+
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The loop that services run on."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """Of a real server that the tests of a worker share."""
+    with server() as url:
+        yield url
+
+
+@pytest.fixture
+def url(server_url: str) -> Iterator[str]:
+    """Of a database of the test's own."""
+    with database(server_url) as own:
+        yield own
+
+
+@pytest.fixture
+def embedder() -> HashingEmbedder:
+    """One that needs no model."""
+    return HashingEmbedder()
+
+
+@pytest.fixture
+async def memory(url: str, embedder: HashingEmbedder) -> AsyncIterator[Database]:
+    """A database whose active space is the embedder's."""
+    async with opened(url, size=2) as own:
+        async with own.writer.connection() as connection:
+            await spaces.register(connection, embedder.space, state="active")
+        yield own
+
+
+@pytest.fixture
+def episode() -> Callable[..., Episode]:
+    """Makes episodes that are the same in every run, by their numbers."""
+
+    def make(number: int = 0, content: str | None = None, **fields: Any) -> Episode:
+        at = BEGINNING + timedelta(seconds=number)
+        identity = uuid7(at, number.to_bytes(10))
+        given = {"id": identity, "occurred_at": at, "content": content or f"moment {number}"}
+        return Episode(**(given | fields))
+
+    return make
+
+
+def ids(episodes: Sequence[Episode]) -> list[UUID]:
+    """Of each."""
+    return [each.id for each in episodes]
+
+
+def random_vectors(count: int, dimension: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Unit vectors."""
+    drawn = np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32)
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
