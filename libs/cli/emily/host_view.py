@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from emily_contracts import BodyState, Broadcast, Decision, Message, Stimulus
-from rich.table import Table
+from rich.table import Column, Table
 
 MODALITY = "interoception"
 SHOWN = 20
@@ -22,6 +22,11 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     conscious: tuple[str, ...]
     act: str
     reason: str
+
+    @property
+    def told(self) -> str:
+        """The reason, which mostly names the act too."""
+        return self.reason if self.act in self.reason else f"{self.act}: {self.reason}"
 
 
 class HostView:
@@ -64,21 +69,26 @@ class HostView:
         """The newest moment in one line."""
         moment = self.moments[-1]
         readings = "  ".join(f"{name} {value:.2f}" for name, value in moment.readings.items())
-        return f"{readings}  cortisol {moment.cortisol:.2f}  -> {moment.act}: {moment.reason}"
+        return f"{readings}  cortisol {moment.cortisol:.2f}  -> {moment.told}"
 
     def render(self) -> Table:
-        """The newest moments."""
+        """The newest moments, the newest first: a terminal that is too small cuts off the oldest."""
         channels = list(self.moments[-1].readings) if self.moments else []
         table = Table(
-            *channels, "cortisol", "norepinephrine", "conscious", "decision", title="Emily feels this machine"
+            *channels,
+            "cortisol",
+            Column("norepinephrine", no_wrap=True),
+            "conscious",
+            "decision",
+            title="Emily feels this machine, the newest first",
         )
-        for moment in self.moments[-SHOWN:]:
+        for moment in self.moments[: -SHOWN - 1 : -1]:
             table.add_row(
                 *(f"{moment.readings.get(name, float('nan')):.2f}" for name in channels),
                 f"{moment.cortisol:.2f}",
                 f"{moment.norepinephrine:.2f}",
                 ", ".join(moment.conscious) or "-",
-                f"{moment.act}: {moment.reason}",
+                moment.told,
             )
         return table
 

@@ -53,6 +53,7 @@ FRAMES_PER_S = 8
 SLOWEST = 16
 """How much slower than asked the host may be read after decisions to throttle."""
 LINES_WITHOUT_TERMINAL = 10
+TITLES = {"active": "active looks", "random": "random looks", "whole": "whole pictures at once"}
 
 Ablated = Annotated[
     list[str] | None,
@@ -170,7 +171,7 @@ async def _look(
 ) -> Row:
     run = f"{settings['strategy']}-{secrets.token_hex(4)}"
     without = f", without {' and '.join(ablated)}" if ablated else ""
-    view = PerceptionView(run, f"Emily looks at digits: {settings['strategy']} looks{without}")
+    view = PerceptionView(run, f"Emily looks at digits: {TITLES[settings['strategy']]}{without}")
     deadline = LEAST_DEADLINE_S + SECONDS_PER_EPISODE * settings["episodes"]
     summary = await _follow(
         layout,
@@ -247,7 +248,7 @@ async def _report(view: PerceptionView | HostView) -> None:
         step = max(1, view.total // LINES_WITHOUT_TERMINAL)
         if view.episodes >= told + step:
             told = view.episodes
-            err.print(view.line(), highlight=False)
+            err.print(view.line(), highlight=False, soft_wrap=True)
 
 
 @contextmanager

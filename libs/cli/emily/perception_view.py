@@ -14,19 +14,23 @@ from emily_contracts import (
     Status,
     Stimulus,
 )
-from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-BAR_CELLS = 16
+BAR_CELLS = 10
+"""So that the view fits a terminal of 80 by 24."""
+PROGRESS_CELLS = 20
+SHOWN_RIVALS = 3
 MODULATORS = ("dopamine", "serotonin", "oxytocin", "cortisol", "norepinephrine")
 
 
 class PerceptionView:
     """The latest of everything that concerns one run of the digits world.
+
+    Every subject of the run counts; the picture is that of the first one.
 
     Attributes:
         episodes: Finished.
@@ -40,38 +44,28 @@ class PerceptionView:
         self.looks = 0
         self._prefix = subject_prefix
         self._title = title
-        self._scene: Scene | None = None
+        self._scenes: dict[str, Scene] = {}
+        self._looks_now: dict[str, int] = {}
+        self._shown = ""
         self._seen: dict[int, int] = {}
-        self._looks_now = 0
         self._body: BodyState | None = None
         self._broadcast: Broadcast | None = None
         self._decision: Decision | None = None
-        self._verdict = ""
+        self._verdict = "no digit is finished yet"
 
     def hear(self, message: Message) -> None:
         """Take in one message; those of other subjects are passed over."""
-        if not str(getattr(message, "subject", "")).startswith(self._prefix):
+        subject = str(getattr(message, "subject", ""))
+        if not subject.startswith(self._prefix):
             return
-        if isinstance(message, Scene):
-            self._begin(message)
-        elif isinstance(message, Stimulus):
-            self._look(message)
-        elif isinstance(message, BodyState):
-            self._body = message
-        elif isinstance(message, Broadcast):
-            self._broadcast = message
-        elif isinstance(message, Decision):
-            self._decision = message
-            if message.act.kind == "report":
-                self._report(message)
-        elif isinstance(message, Outcome):
-            mark = "right" if message.reward > 0 else "wrong"
-            self._verdict = f"{mark}: it was {message.label}, reward {message.reward:+.0f}"
+        self._count(subject, message)
+        if subject == self._shown:
+            self._show(message)
 
     @property
     def total(self) -> int:
         """Episodes of the run; 0 before the first scene."""
-        return self._scene.total if self._scene else 0
+        return self._scenes[self._shown].total if self._scenes else 0
 
     @property
     def accuracy(self) -> float:
@@ -85,45 +79,60 @@ class PerceptionView:
 
     def line(self) -> str:
         """The score in one line."""
-        score = f"accuracy {self.accuracy:.3f}  {self.mean_looks:.2f} looks a digit"
-        return f"{self.episodes}/{self.total} digits  {score}"
+        return f"{self.episodes}/{self.total} digits  {self._means()}"
 
     def render(self) -> RenderableType:
         """The whole view."""
-        if self._scene is None:
+        scene = self._scenes.get(self._shown)
+        if scene is None:
             return Panel("waiting for the first picture", title=self._title)
-        upper = Columns(
-            [
-                Panel(self._picture(), title="picture and looks", padding=(0, 1)),
-                Panel(self._beliefs(), title="belief", padding=(0, 1)),
-                Panel(self._bodily(), title="body", padding=(0, 1)),
-                Panel(self._workspace(), title="workspace", padding=(0, 1), width=38),
-            ]
+        upper = Table.grid()
+        upper.add_row(
+            Panel(self._picture(scene), title="looks", expand=False),
+            Panel(self._beliefs(), title="belief", expand=False),
+            Panel(self._bodily(), title="body", expand=False),
         )
-        return Panel(Group(upper, self._deciding(), self._score()), title=self._title)
+        return Panel(Group(upper, self._workspace(), *self._deciding(), self._score()), title=self._title)
 
-    def _begin(self, scene: Scene) -> None:
-        self._scene = scene
-        self._seen = {}
-        self._looks_now = 0
-
-    def _look(self, stimulus: Stimulus) -> None:
-        self._looks_now += 1
-        for signal in stimulus.signals:
-            if signal.channel == stimulus.attended and signal.place is not None:
-                self._seen.setdefault(signal.place, self._looks_now)
+    def _count(self, subject: str, message: Message) -> None:
+        if isinstance(message, Scene):
+            self._shown = self._shown or subject
+            self._scenes[subject] = message
+            self._looks_now[subject] = 0
+        elif isinstance(message, Stimulus):
+            self._looks_now[subject] = self._looks_now.get(subject, 0) + 1
+        elif isinstance(message, Decision) and message.act.kind == "report":
+            self._report(message)
 
     def _report(self, decision: Decision) -> None:
-        if self._scene is None or self._scene.episode != decision.episode:
+        scene = self._scenes.get(decision.subject)
+        if scene is None or scene.episode != decision.episode:
             return
         self.episodes += 1
-        self.correct += decision.act.label == self._scene.label
-        self.looks += self._looks_now
+        self.correct += decision.act.label == scene.label
+        self.looks += self._looks_now[decision.subject]
 
-    def _picture(self) -> Text:
-        scene = self._scene
-        if scene is None:
-            return Text()
+    def _show(self, message: Message) -> None:
+        if isinstance(message, Scene):
+            self._seen = {}
+        elif isinstance(message, Stimulus):
+            self._look(message)
+        elif isinstance(message, BodyState):
+            self._body = message
+        elif isinstance(message, Broadcast):
+            self._broadcast = message
+        elif isinstance(message, Decision):
+            self._decision = message
+        elif isinstance(message, Outcome):
+            mark = "right" if message.reward > 0 else "wrong"
+            self._verdict = f"the last one was {message.label}: {mark}, reward {message.reward:+.0f}"
+
+    def _look(self, stimulus: Stimulus) -> None:
+        for signal in stimulus.signals:
+            if signal.channel == stimulus.attended and signal.place is not None:
+                self._seen.setdefault(signal.place, self._looks_now[self._shown])
+
+    def _picture(self, scene: Scene) -> Text:
         low, high = scene.scale
         text = Text()
         for place, value in enumerate(scene.values):
@@ -137,7 +146,7 @@ class PerceptionView:
                 ink = "black" if level > 0.5 else "white"
                 colour = f"rgb({shade // 2},{min(255, shade + 30)},{shade // 2})"
                 text.append(f"{seen:2d}", style=f"bold {ink} on {colour}")
-            if place % scene.width == scene.width - 1:
+            if place % scene.width == scene.width - 1 and place + 1 < len(scene.values):
                 text.append("\n")
         return text
 
@@ -161,44 +170,44 @@ class PerceptionView:
         )
 
     def _workspace(self) -> Text:
-        if self._broadcast is None:
-            return Text("empty")
-        text = Text()
-        for content in self._broadcast.contents[:4]:
-            text.append(
-                f"ignited {content.channel} at {content.place} ({content.activation:.2f})\n", style="green"
-            )
-        for candidate in self._broadcast.suppressed[:4]:
-            text.append(f"{candidate.channel}: {candidate.reason}\n", style="dim")
-        if not self._broadcast.contents and not self._broadcast.suppressed:
-            text.append("nothing competes")
-        return text
+        text = Text("workspace: ")
+        if self._broadcast is None or not (self._broadcast.contents or self._broadcast.suppressed):
+            return text.append("nothing competes")
+        ignited = [
+            f"{content.channel} at {content.place} ignited ({content.activation:.2f})"
+            for content in self._broadcast.contents[:SHOWN_RIVALS]
+        ]
+        suppressed = [
+            f"{candidate.channel} {candidate.reason}"
+            for candidate in self._broadcast.suppressed[:SHOWN_RIVALS]
+        ]
+        text.append("; ".join(ignited), style="green")
+        text.append("; " if ignited and suppressed else "")
+        return text.append("; ".join(suppressed), style="dim")
 
-    def _deciding(self) -> Text:
+    def _deciding(self) -> tuple[Text, Text]:
+        """The decision in words, and its expected free energy."""
         decision = self._decision
         if decision is None:
-            return Text("no decision yet")
+            return Text("no decision yet"), Text()
         style = "" if decision.status is Status.DECIDED else "yellow"
         efe = decision.expected_free_energy
         parts = (
-            f"  G {efe.total:+.3f} = risk {efe.risk:.3f} + ambiguity {efe.ambiguity:.3f}; "
+            f"G {efe.total:+.3f} = risk {efe.risk:.3f} + ambiguity {efe.ambiguity:.3f}; "
             f"information gain {efe.state_information_gain:.3f} nats"
             if efe
             else ""
         )
-        return Text(f"{decision.reason}{parts}", style=style, overflow="ellipsis", no_wrap=True)
+        return Text(decision.reason, style=style), Text(parts, style=style)
 
     def _score(self) -> RenderableType:
         row = Table.grid(padding=(0, 2))
-        bar = ProgressBar(total=max(1, self.total), completed=self.episodes, width=30)
-        row.add_row(
-            bar,
-            f"{self.episodes}/{self.total} digits",
-            f"accuracy {self.accuracy:.3f}",
-            f"{self.mean_looks:.2f} looks of {len(self._scene.values) if self._scene else 64}",
-            self._verdict,
-        )
-        return row
+        bar = ProgressBar(total=max(1, self.total), completed=self.episodes, width=PROGRESS_CELLS)
+        row.add_row(bar, f"{self.episodes}/{self.total} digits", self._means())
+        return Group(row, Text(self._verdict))
+
+    def _means(self) -> str:
+        return f"accuracy {self.accuracy:.3f}  {self.mean_looks:.2f} looks a digit"
 
 
 def bars(names: Sequence[str], values: Sequence[float]) -> Table:

@@ -42,6 +42,8 @@ def watch(
         )
     layout = launch.require_running(Layout(state_dir=state_dir.absolute())).layout
     chosen = {name: TOPICS[name] for name in topic or TOPICS}
+    if err.is_terminal and not as_json:
+        err.print(f"listening to {', '.join(chosen)}; Ctrl-C ends it", highlight=False, soft_wrap=True)
     try:
         missed = anyio.run(_watch, layout, chosen, seconds, as_json)
     except KeyboardInterrupt:

@@ -147,7 +147,8 @@ def _look_again(gaze: Gaze, weighed: acting.Weighed) -> Act:
 
 def _reason(act: Act, digit: NDArray[np.float64], places: int, *, conscious: bool) -> str:
     first, second = np.argsort(-digit, kind="stable")[:2]
-    belief = f"{digit[first]:.0%} {first}, {digit[second]:.0%} {second} after {places} places"
+    seen = "1 place" if places == 1 else f"{places} places"
+    belief = f"{digit[first]:.0%} {first}, {digit[second]:.0%} {second} after {seen}"
     if act.place is None:
         return f"Reports {act.label}: {belief}; no look is worth its cost."
     where = f"row {act.place // SIDE}, column {act.place % SIDE}"
