@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from emily_contracts import (
@@ -45,9 +46,10 @@ class PerceptionView:
         self._prefix = subject_prefix
         self._title = title
         self._scenes: dict[str, Scene] = {}
-        self._looks_now: dict[str, int] = {}
+        self._looks_of: Counter[tuple[str, str]] = Counter()
         self._shown = ""
         self._seen: dict[int, int] = {}
+        self._seen_in = ""
         self._body: BodyState | None = None
         self._broadcast: Broadcast | None = None
         self._decision: Decision | None = None
@@ -98,9 +100,8 @@ class PerceptionView:
         if isinstance(message, Scene):
             self._shown = self._shown or subject
             self._scenes[subject] = message
-            self._looks_now[subject] = 0
         elif isinstance(message, Stimulus):
-            self._looks_now[subject] = self._looks_now.get(subject, 0) + 1
+            self._looks_of[subject, message.episode] += 1
         elif isinstance(message, Decision) and message.act.kind == "report":
             self._report(message)
 
@@ -110,12 +111,10 @@ class PerceptionView:
             return
         self.episodes += 1
         self.correct += decision.act.label == scene.label
-        self.looks += self._looks_now[decision.subject]
+        self.looks += self._looks_of.pop((decision.subject, decision.episode), 0)
 
     def _show(self, message: Message) -> None:
-        if isinstance(message, Scene):
-            self._seen = {}
-        elif isinstance(message, Stimulus):
+        if isinstance(message, Stimulus):
             self._look(message)
         elif isinstance(message, BodyState):
             self._body = message
@@ -128,16 +127,19 @@ class PerceptionView:
             self._verdict = f"the last one was {message.label}: {mark}, reward {message.reward:+.0f}"
 
     def _look(self, stimulus: Stimulus) -> None:
+        """Keep where it looked; a first look overtakes its scene, being more urgent."""
+        if stimulus.episode != self._seen_in:
+            self._seen, self._seen_in = {}, stimulus.episode
         for signal in stimulus.signals:
             if signal.channel == stimulus.attended and signal.place is not None:
-                self._seen.setdefault(signal.place, self._looks_now[self._shown])
+                self._seen.setdefault(signal.place, self._looks_of[stimulus.subject, stimulus.episode])
 
     def _picture(self, scene: Scene) -> Text:
         low, high = scene.scale
         text = Text()
         for place, value in enumerate(scene.values):
             level = min(1.0, max(0.0, (value - low) / (high - low)))
-            seen = self._seen.get(place)
+            seen = self._seen.get(place) if self._seen_in == scene.episode else None
             shade = int(40 + 180 * level)
             background = f"rgb({shade},{shade},{shade})"
             if seen is None:

@@ -130,6 +130,16 @@ def test_digits_that_several_subjects_look_at_side_by_side_all_count() -> None:
     assert (view.episodes, view.accuracy, view.mean_looks) == (8, 1.0, 4.0)
 
 
+def test_a_look_that_overtakes_its_scene_counts_and_is_shown() -> None:
+    view = PerceptionView("run-", "title")
+    view.hear(scene(episode="before"))
+    view.hear(look(place=0))
+    view.hear(scene())
+    assert shown(view, 80, 24)[2][4:20] == " 1".ljust(16)
+    view.hear(decision())
+    assert (view.episodes, view.mean_looks) == (1, 1.0)
+
+
 def test_the_picture_shows_the_looks_of_one_subject() -> None:
     view = PerceptionView("run-", "title")
     for subject, place in (("run-0", 0), ("run-1", 63)):
