@@ -2,7 +2,7 @@
 
 from emily_postgres.embedded import embedded, url_of
 from emily_postgres.errors import DatabaseUnavailable, MigrationError, PostgresError, ServerFailed
-from emily_postgres.pool import Connection, Pool, open_pool
+from emily_postgres.pool import Connection, Pool, open_pool, reachable
 
 __all__ = [
     "Connection",
@@ -13,5 +13,6 @@ __all__ = [
     "ServerFailed",
     "embedded",
     "open_pool",
+    "reachable",
     "url_of",
 ]

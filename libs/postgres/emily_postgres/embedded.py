@@ -10,10 +10,12 @@ readable.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,6 +56,18 @@ SETTINGS = {
 _ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
 
 
+class Server(NamedTuple):
+    """A server that runs.
+
+    Attributes:
+        process: Of the server itself.
+        claim: Descriptor of the lock that says whose folder it is; gone with this process.
+    """
+
+    process: subprocess.Popen[bytes]
+    claim: int
+
+
 class _Owner(NamedTuple):
     """Whom the server runs as; ids of None are one's own."""
 
@@ -66,10 +80,10 @@ def url_of(folder: Path) -> str:
     return f"postgresql://postgres@/postgres?host={quote(str(_socket_folder(folder)), safe='')}"
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
+def start(folder: Path) -> Server:
     """A server on a folder, which is initialised when it is new; accepts connections on return.
 
-    What a crash left behind is recovered.
+    What a crash left behind is recovered; a server whose starter was killed is stopped first.
 
     Raises:
         ServerFailed: The folder can't be used, another server runs on it, or it takes over a minute.
@@ -78,16 +92,61 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     data, sockets = folder / "data", _socket_folder(folder)
     binaries, owner = _binaries(), _owner()
     try:
-        for each in (folder, data, sockets):
+        for each in (folder, sockets):
             each.mkdir(parents=True, exist_ok=True, mode=0o700)
         if owner.user is not None:
             for each in (data, sockets, binaries / "postgres"):
                 _make_passable(each)
-            for each in (data, sockets):
-                os.chown(each, owner.user, owner.group or 0)
-        log = os.open(folder / "server.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            folder.chmod(0o711)
+            os.chown(sockets, owner.user, owner.group or 0)
+        claim = _claimed(folder)
     except OSError as failure:
         raise ServerFailed(f"{folder}: {failure.strerror}; choose a folder that can be written") from None
+    try:
+        process = _run(folder, data, sockets)
+    except BaseException:
+        os.close(claim)
+        raise
+    return Server(process, claim)
+
+
+def stop(server: Server) -> None:
+    """End a server: sessions are cut off, everything committed is on disk.
+
+    Raises:
+        ServerFailed: It takes over half a minute; it is killed then, and recovers at its next start.
+    """
+    process = server.process
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(STOP_TIMEOUT_S)
+        raise ServerFailed(f"PostgreSQL did not stop within {STOP_TIMEOUT_S:g} s and was cut off") from None
+    finally:
+        os.close(server.claim)
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[str]:
+    """The URL of a server that runs for the length of the block.
+
+    Raises:
+        ServerFailed: It does not start or stop.
+    """
+    server = start(folder)
+    try:
+        yield url_of(folder)
+    finally:
+        stop(server)
+
+
+def _run(folder: Path, data: Path, sockets: Path) -> subprocess.Popen[bytes]:
+    _end_orphan(folder)
+    binaries, owner = _binaries(), _owner()
+    log = os.open(folder / "server.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     if not (data / "PG_VERSION").exists():
         _initialise(binaries, data, owner)
     arguments = [f"-c{name}={value}" for name, value in SETTINGS.items()]
@@ -106,36 +165,6 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     os.close(log)
     _wait_until_ready(process, folder)
     return process
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a server: sessions are cut off, everything committed is on disk.
-
-    Raises:
-        ServerFailed: It takes over half a minute; it is killed then, and recovers at its next start.
-    """
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGQUIT)
-        process.wait(STOP_TIMEOUT_S)
-        raise ServerFailed(f"PostgreSQL did not stop within {STOP_TIMEOUT_S:g} s and was cut off") from None
-
-
-@contextmanager
-def embedded(folder: Path) -> Iterator[str]:
-    """The URL of a server that runs for the length of the block.
-
-    Raises:
-        ServerFailed: It does not start or stop.
-    """
-    process = start(folder)
-    try:
-        yield url_of(folder)
-    finally:
-        stop(process)
 
 
 def _binaries() -> Path:
@@ -166,8 +195,44 @@ def _make_passable(folder: Path) -> None:
             above.chmod(mode | 0o001)
 
 
+def _claimed(folder: Path) -> int:
+    claim = os.open(folder / "claim", os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(claim)
+        raise ServerFailed(f"{folder}: another process runs a server here; stop it first") from None
+    return claim
+
+
+def _end_orphan(folder: Path) -> None:
+    """Stop the server of a starter that was killed: it would hold the folder for ever."""
+    postmaster = _postmaster(folder)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while postmaster is not None and _is_postgres(postmaster):
+        os.kill(postmaster, signal.SIGINT if time.monotonic() < deadline else signal.SIGQUIT)
+        time.sleep(POLL_S)
+
+
+def _is_postgres(pid: int) -> bool:
+    done = subprocess.run(  # noqa: S603
+        ["ps", "-o", "comm=", "-p", str(pid)],  # noqa: S607
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=START_TIMEOUT_S,
+        check=False,
+    )
+    return done.stdout.strip() == b"postgres"
+
+
 def _initialise(binaries: Path, data: Path, owner: _Owner) -> None:
-    command = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "-D", str(data)]
+    """In a folder beside, which takes its name when it is whole."""
+    fresh = data.with_name("data.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    if owner.user is not None:
+        os.chown(fresh, owner.user, owner.group or 0)
+    command = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "-D", str(fresh)]
     done = subprocess.run(  # noqa: S603
         [str(binaries / "initdb"), *command],
         stdin=subprocess.DEVNULL,
@@ -177,12 +242,13 @@ def _initialise(binaries: Path, data: Path, owner: _Owner) -> None:
         user=owner.user,
         group=owner.group,
         extra_groups=None if owner.user is None else [],
-        cwd=data,
+        cwd=fresh,
         env=_ENVIRONMENT,
     )
     if done.returncode != 0:
         reason = done.stderr.decode(errors="replace").strip().splitlines()
         raise ServerFailed(f"{data}: {reason[-1] if reason else 'initdb failed'}; choose an empty folder")
+    fresh.rename(data)
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], folder: Path) -> None:
@@ -232,11 +298,11 @@ def main(arguments: list[str]) -> int:
         return 2
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD})
     try:
-        process = start(Path(arguments[0]))
+        server = start(Path(arguments[0]))
         print(f"PostgreSQL is ready in {arguments[0]}", flush=True)
-        while process.poll() is None:
+        while server.process.poll() is None:
             if signal.sigwait({signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}) != signal.SIGCHLD:
-                stop(process)
+                stop(server)
                 return 0
     except ServerFailed as failure:
         print(failure, file=sys.stderr)

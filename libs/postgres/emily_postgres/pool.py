@@ -85,6 +85,16 @@ async def open_pool(
         await pool.close(timeout=5)
 
 
+async def reachable(url: str, *, timeout_s: int) -> bool:
+    """Whether the database takes a connection within some seconds."""
+    try:
+        connection = await AsyncConnection.connect(url, connect_timeout=timeout_s)
+    except psycopg.OperationalError:
+        return False
+    await connection.close()
+    return True
+
+
 def unavailable(url: str, timeout_s: float, failure: Exception) -> DatabaseUnavailable:
     """The error that names the place, and never the password."""
     try:

@@ -27,14 +27,15 @@ def test_a_server_has_vectors_and_uuids_in_the_order_of_time(url: str) -> None:
 def test_what_was_committed_survives_kills_of_the_server(tmp_path: Path) -> None:
     committed = 0
     for _ in range(KILLS):
-        process = start(tmp_path)
+        server = start(tmp_path)
         with psycopg.connect(url_of(tmp_path), autocommit=True) as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS number (n int)")
             for _ in range(ROWS):
                 connection.execute("INSERT INTO number VALUES (1)")
                 committed += 1
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait(10)
+            os.kill(server.process.pid, signal.SIGKILL)
+            server.process.wait(10)
+        stop(server)
     with embedded(tmp_path) as url, psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM number").fetchone() == (committed,)
 
@@ -42,7 +43,7 @@ def test_what_was_committed_survives_kills_of_the_server(tmp_path: Path) -> None
 def test_a_second_server_on_a_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     first = start(tmp_path)
     try:
-        with pytest.raises(ServerFailed, match="ended at its start"):
+        with pytest.raises(ServerFailed, match="another process runs a server here"):
             start(tmp_path)
         with psycopg.connect(url_of(tmp_path)) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -81,3 +82,23 @@ def test_the_process_ends_with_its_server(tmp_path: Path) -> None:
         process.stdout.readline()
         os.kill(int((tmp_path / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         assert process.wait(20) == 1
+
+
+def test_the_server_of_a_starter_that_was_killed_is_taken_over(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "emily_postgres", str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as starter:
+        assert starter.stdout is not None
+        starter.stdout.readline()
+        with psycopg.connect(url_of(tmp_path), autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept ()")
+        starter.kill()
+    with embedded(tmp_path) as url, psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+
+
+def test_a_folder_whose_making_was_cut_off_is_made_anew(tmp_path: Path) -> None:
+    torn = tmp_path / "data.new"
+    torn.mkdir()
+    (torn / "PG_VERSION").write_text("18")
+    with embedded(tmp_path) as url, psycopg.connect(url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -109,7 +109,7 @@ async def _stage(connection: Connection, batch: Batch, space: Space, vectors: Ve
 
 def _move(space: Space, *, embedded: bool) -> sql.Composed:
     """From staging to where it is found; gives the ids of what was new."""
-    hot, _ = tables(space)
+    hot = tables(space).hot
     vectors = sql.SQL(
         "INSERT INTO {} SELECT id, namespace, kind, actor, occurred_at, embedding FROM staging"
         " WHERE id IN (SELECT id FROM fresh)"

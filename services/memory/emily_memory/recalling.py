@@ -76,24 +76,26 @@ class Recaller:
     async def recall(self, sought: Sought) -> Recalled:
         """The best episodes of a selection; as many as asked for, or all that exist."""
         request, weights = sought.request, sought.weights
-        selected = conditions(request.namespace, request)
+        selected, chosen = conditions(request.namespace, request)
         async with self._database.reading(request.namespace) as connection:
-            few = sought.exact or await self._few(connection, selected, sought.space)
+            few = sought.exact or await self._few(connection, selected, chosen, sought.space)
             if weights.plain and sought.vector is not None:
                 statement = plain(tables(sought.space), selected, exact=few)
-                rows = await _rows(connection, statement, _values(sought, selected, NO_WORDS))
+                rows = await _rows(connection, statement, chosen | _plain_values(sought))
                 if len(rows) == request.limit:
                     found = tuple(_episode(row[:-1], 1.0 - row[-1], None) for row in rows)
                     return Recalled(found, "exact" if few else "hnsw", exhausted=False)
-            return await _weighed(connection, sought, selected, few)
+            return await _weighed(connection, sought, selected, chosen, few)
 
-    async def _few(self, connection: Connection, selected: Conditions, space: Space) -> bool:
+    async def _few(
+        self, connection: Connection, selected: Conditions, chosen: dict[str, Any], space: Space
+    ) -> bool:
         """Whether a selection is small enough to be looked at one by one."""
-        key = (space.key, *((name, repr(value)) for name, value in selected.values.items()))
+        key = (space.key, *((name, repr(value)) for name, value in chosen.items()))
         now = time.monotonic()
         at, count = self._counts.get(key, (-COUNT_HOLDS_S, 0))
         if now - at >= COUNT_HOLDS_S:
-            count = await _count(connection, selected, space)
+            count = await _count(connection, selected, chosen, space)
             self._counts[key] = (now, count)
             self._counts.move_to_end(key)
             if len(self._counts) > MOST_COUNTS:
@@ -101,13 +103,15 @@ class Recaller:
         return count <= EXACT_UP_TO
 
 
-async def _weighed(connection: Connection, sought: Sought, selected: Conditions, few: bool) -> Recalled:
+async def _weighed(
+    connection: Connection, sought: Sought, selected: Conditions, chosen: dict[str, Any], few: bool
+) -> Recalled:
     request, weights = sought.request, sought.weights
     held = None if sought.vector is None else tables(sought.space)
     query = NO_WORDS
     if weights.lexical and request.text.strip():
         query = await weigh(connection, request.namespace, request.text)
-    values = _values(sought, selected, query)
+    values = chosen | _plain_values(sought) | _weighed_values(sought, query)
     words = bool(query.any_of)
     affect = any(each is not None for each in (request.valence, request.arousal, request.dominance))
     path = "lexical" if held is None else "exact" if few else "hnsw"
@@ -122,12 +126,18 @@ async def _weighed(connection: Connection, sought: Sought, selected: Conditions,
     return Recalled(found, path, exhausted=len(rows) < request.limit)
 
 
-def _values(sought: Sought, selected: Conditions, query: Query) -> dict[str, Any]:
-    request, weights = sought.request, sought.weights
-    return selected.values | {
+def _plain_values(sought: Sought) -> dict[str, Any]:
+    limit = sought.request.limit
+    return {
         "vector": None if sought.vector is None else pgvector.HalfVector(sought.vector),
-        "limit": request.limit,
-        "candidates": max(FEWEST_CANDIDATES, CANDIDATES_PER_ANSWER * request.limit),
+        "limit": limit,
+        "candidates": max(FEWEST_CANDIDATES, CANDIDATES_PER_ANSWER * limit),
+    }
+
+
+def _weighed_values(sought: Sought, query: Query) -> dict[str, Any]:
+    request, weights = sought.request, sought.weights
+    return {
         "lexemes": query.lexemes,
         "idf": query.idf,
         "any_of": query.any_of,
@@ -141,7 +151,7 @@ def _values(sought: Sought, selected: Conditions, query: Query) -> dict[str, Any
     }
 
 
-async def _count(connection: Connection, selected: Conditions, space: Space) -> int:
+async def _count(connection: Connection, selected: Conditions, chosen: dict[str, Any], space: Space) -> int:
     """How many are selected, counted no further than the bound."""
     if selected.beyond_vectors:
         query = sql.SQL("SELECT 1 FROM episode e WHERE {} LIMIT %(bound)s").format(selected.of_episode())
@@ -150,15 +160,15 @@ async def _count(connection: Connection, selected: Conditions, space: Space) -> 
             tables(space).indexed, selected.of_vector("v")
         )
     cursor = await connection.execute(
-        sql.SQL("SELECT count(*) FROM ({}) few").format(query), selected.values | {"bound": EXACT_UP_TO + 1}
+        sql.SQL("SELECT count(*) FROM ({}) few").format(query), chosen | {"bound": EXACT_UP_TO + 1}
     )
     row = await cursor.fetchone()
     return 0 if row is None else int(row[0])
 
 
-async def _rows(connection: Connection, statement: sql.Composed, values: dict[str, Any]) -> Sequence[Any]:
+async def _rows(connection: Connection, statement: bytes, values: dict[str, Any]) -> Sequence[Any]:
     cursor = connection.cursor(binary=True)
-    await cursor.execute(statement, values)
+    await cursor.execute(statement, values, prepare=True)
     return await cursor.fetchall()
 
 

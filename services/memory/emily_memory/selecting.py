@@ -10,19 +10,17 @@ from psycopg.types.json import Jsonb
 
 
 class Conditions(NamedTuple):
-    """Conditions of a selection.
+    """Conditions of a selection, without its values.
 
     Attributes:
         on_vector: On the columns that vectors share with episodes; `{}` in them is the table's alias.
         on_episode: On the alias `e`: what is believed and holds, and the rest of the selection.
         beyond_vectors: Whether `on_episode` selects more than what is held now.
-        values: Parameters of both.
     """
 
     on_vector: tuple[str, ...]
     on_episode: tuple[str, ...]
     beyond_vectors: bool
-    values: dict[str, Any]
 
     def of_vector(self, alias: str) -> sql.Composable:
         """To stand behind WHERE on a table of vectors."""
@@ -33,8 +31,8 @@ class Conditions(NamedTuple):
         return _all((*(each.format("e") for each in self.on_vector), *self.on_episode))
 
 
-def conditions(namespace: str, selection: Selection) -> Conditions:
-    """The conditions of a selection in a namespace."""
+def conditions(namespace: str, selection: Selection) -> tuple[Conditions, dict[str, Any]]:
+    """The conditions of a selection in a namespace, and the values of their parameters."""
     shared: list[tuple[str, str, Any]] = [("namespace", "{}.namespace = %(namespace)s", namespace)]
     if selection.kinds:
         shared.append(("kinds", "{}.kind = ANY(%(kinds)s)", list(selection.kinds)))
@@ -60,12 +58,12 @@ def conditions(namespace: str, selection: Selection) -> Conditions:
         now.append("(e.valid_to IS NULL OR e.valid_to > now())")
     if selection.known_at is None:
         now.append("e.retracted_at IS NULL")
-    return Conditions(
+    found = Conditions(
         on_vector=tuple(condition for _, condition, _ in shared),
         on_episode=(*(condition for _, condition, _ in own), *now),
         beyond_vectors=bool(own),
-        values={name: value for name, _, value in (*shared, *own)},
     )
+    return found, {name: value for name, _, value in (*shared, *own)}
 
 
 def _all(parts: tuple[str, ...]) -> sql.Composable:

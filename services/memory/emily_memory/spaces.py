@@ -15,20 +15,29 @@ EF_CONSTRUCTION = 64
 
 
 class Tables(NamedTuple):
-    """The two tables of a space: new vectors without an index, and the rest with one."""
+    """The two tables of a space, named after its key."""
 
-    hot: sql.Identifier
-    indexed: sql.Identifier
+    key: str
+
+    @property
+    def hot(self) -> sql.Identifier:
+        """Of new vectors, without an index."""
+        return sql.Identifier(f"hot_{self.key}")
+
+    @property
+    def indexed(self) -> sql.Identifier:
+        """Of the rest."""
+        return sql.Identifier(f"vector_{self.key}")
 
 
 def tables(space: Space) -> Tables:
-    """Named after its key."""
-    return Tables(sql.Identifier(f"hot_{space.key}"), sql.Identifier(f"vector_{space.key}"))
+    """Of a space."""
+    return Tables(space.key)
 
 
 async def register(connection: Connection, space: Space, *, state: str = "building") -> None:
     """Make a space known with its tables; nothing happens when it is."""
-    hot, indexed = tables(space)
+    hot, indexed = tables(space).hot, tables(space).indexed
     columns = sql.SQL(
         "(id uuid NOT NULL, namespace text NOT NULL, kind text NOT NULL, actor text,"
         " occurred_at timestamptz NOT NULL, embedding halfvec({}) NOT NULL)"

@@ -1,7 +1,11 @@
-"""The one SQL statement of a recall: candidates by meaning and by words, joined, scored, cut."""
+"""The one SQL statement of a recall: candidates by meaning and by words, joined, scored, cut.
+
+Statements are composed once for each shape of a selection, and bytes from then on.
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import LiteralString
 
 from psycopg import sql
@@ -15,6 +19,10 @@ EPISODE = (
     " valid_from, valid_to, expires_at, pinned"
 )
 """Columns of an episode, in the order of the contract's fields."""
+SHAPES = 512
+"""Statements of each kind that are remembered."""
+
+_NO_WORDS = sql.SQL("SELECT NULL::uuid AS id, NULL::float8 AS bm25 WHERE false")
 _QUALIFIED = ", ".join(f"e.{column.strip()}" for column in EPISODE.split(","))
 
 
@@ -42,19 +50,25 @@ def nearest(tables: Tables, conditions: Conditions, *, exact: bool) -> sql.Compo
     )
 
 
-def plain(tables: Tables, conditions: Conditions, *, exact: bool) -> sql.Composed:
+@lru_cache(SHAPES)
+def plain(tables: Tables, conditions: Conditions, *, exact: bool) -> bytes:
     """The nearest episodes alone, best first, with their distance."""
-    return _sql(
-        "SELECT {columns}, distance FROM ({near}) near JOIN episode e USING (id)"
-        " WHERE {where} ORDER BY distance, e.id LIMIT %(limit)s"
-    ).format(
-        columns=_sql(_QUALIFIED), near=nearest(tables, conditions, exact=exact), where=conditions.of_episode()
+    return (
+        _sql(
+            "SELECT {columns}, distance FROM ({near}) near JOIN episode e USING (id)"
+            " WHERE {where} ORDER BY distance, e.id LIMIT %(limit)s"
+        )
+        .format(
+            columns=_sql(_QUALIFIED),
+            near=nearest(tables, conditions, exact=exact),
+            where=conditions.of_episode(),
+        )
+        .as_bytes()
     )
 
 
-def scored(
-    tables: Tables | None, conditions: Conditions, *, exact: bool, words: bool, affect: bool
-) -> sql.Composed:
+@lru_cache(SHAPES)
+def scored(tables: Tables | None, conditions: Conditions, *, exact: bool, words: bool, affect: bool) -> bytes:
     """Episodes with their score and its components, best first.
 
     Args:
@@ -69,39 +83,46 @@ def scored(
         if tables is not None
         else _sql("SELECT NULL::uuid AS id, NULL::float8 AS distance WHERE false")
     )
-    return _sql(
-        "WITH dense AS MATERIALIZED ({dense}), lexical AS MATERIALIZED ({lexical}),"
-        " candidate AS (SELECT {columns}, {distance} AS distance, c.bm25"
-        "  FROM (SELECT id, distance, bm25 FROM dense FULL JOIN lexical USING (id)) c"
-        "  JOIN episode e USING (id) {vectors} WHERE {where}) {score}"
-    ).format(
-        dense=dense,
-        lexical=_lexical(conditions)
-        if words
-        else _sql("SELECT NULL::uuid AS id, NULL::float8 AS bm25 WHERE false"),
-        columns=_sql(_QUALIFIED),
-        distance=_distance(tables, near=True),
-        vectors=_vectors(tables, only_missing=True),
-        where=conditions.of_episode(),
-        score=_score(affect),
+    return (
+        _sql(
+            "WITH dense AS MATERIALIZED ({dense}), lexical AS MATERIALIZED ({lexical}),"
+            " candidate AS (SELECT {columns}, {distance} AS distance, c.bm25"
+            " FROM (SELECT id, min(distance) AS distance, max(bm25) AS bm25 FROM (SELECT id, distance,"
+            "  NULL::float8 AS bm25 FROM dense UNION ALL SELECT id, NULL, bm25 FROM lexical) u GROUP BY id) c"
+            " CROSS JOIN LATERAL (SELECT * FROM episode e WHERE e.id = c.id AND {where} LIMIT 1) e {vectors})"
+            " {score}"
+        )
+        .format(
+            dense=dense,
+            lexical=_lexical(conditions) if words else _NO_WORDS,
+            columns=_sql(_QUALIFIED),
+            distance=_distance(tables, near=True) if words else _sql("c.distance"),
+            vectors=_vectors(tables, only_missing=True) if words else _sql(""),
+            where=conditions.of_episode(),
+            score=_score(affect),
+        )
+        .as_bytes()
     )
 
 
-def every(tables: Tables | None, conditions: Conditions, *, words: bool, affect: bool) -> sql.Composed:
+@lru_cache(SHAPES)
+def every(tables: Tables | None, conditions: Conditions, *, words: bool, affect: bool) -> bytes:
     """Like `scored`, over every episode of the selection, those without a vector included."""
-    return _sql(
-        "WITH lexical AS MATERIALIZED ({lexical}),"
-        " candidate AS (SELECT {columns}, {distance} AS distance, l.bm25 FROM episode e"
-        " LEFT JOIN lexical l USING (id) {vectors} WHERE {where}) {score}"
-    ).format(
-        lexical=_lexical(conditions)
-        if words
-        else _sql("SELECT NULL::uuid AS id, NULL::float8 AS bm25 WHERE false"),
-        columns=_sql(_QUALIFIED),
-        distance=_distance(tables, near=False),
-        vectors=_vectors(tables, only_missing=False),
-        where=conditions.of_episode(),
-        score=_score(affect),
+    return (
+        _sql(
+            "WITH lexical AS MATERIALIZED ({lexical}),"
+            " candidate AS (SELECT {columns}, {distance} AS distance, l.bm25 FROM episode e"
+            " LEFT JOIN lexical l USING (id) {vectors} WHERE {where}) {score}"
+        )
+        .format(
+            lexical=_lexical(conditions) if words else _NO_WORDS,
+            columns=_sql(_QUALIFIED),
+            distance=_distance(tables, near=False),
+            vectors=_vectors(tables, only_missing=False),
+            where=conditions.of_episode(),
+            score=_score(affect),
+        )
+        .as_bytes()
     )
 
 
@@ -161,7 +182,8 @@ def _score(affect: bool) -> sql.Composed:
         " exp(-least(500, greatest(0, extract(epoch FROM now() - greatest(occurred_at, used_at))"
         " / %(recency_s)s))) AS recency,"
         " coalesce(ln(1 + uses) / (1 + ln(1 + uses)), 0) AS use"
-        " FROM candidate c LEFT JOIN usage u USING (id))"
+        " FROM candidate c LEFT JOIN LATERAL (SELECT uses, used_at FROM usage u WHERE u.id = c.id LIMIT 1) u"
+        " ON true)"
         " SELECT {columns}, %(w_dense)s * coalesce(dense, CASE WHEN distance IS NULL THEN 0 ELSE 1 END)"
         " + %(w_lexical)s * lexical + %(w_affect)s * coalesce(affect, 0.5) + %(w_recency)s * recency"
         " + %(w_importance)s * importance + %(w_use)s * use AS score,"

@@ -21,7 +21,7 @@ SETTLING_S = 2.0
 
 async def drain(connection: Connection, space: Space, *, rows: int = DRAINED) -> int:
     """Move hot vectors into the index; gives how many. A reader finds each in one or the other."""
-    hot, indexed = tables(space)
+    hot, indexed = tables(space).hot, tables(space).indexed
     cursor = await connection.execute(
         sql.SQL(
             "WITH moved AS (DELETE FROM {hot} WHERE ctid = ANY(ARRAY("
@@ -40,7 +40,7 @@ async def embed_waiting(connection: Connection, embedder: Embedder, *, rows: int
         EmbedderDown: They go on waiting.
     """
     space = embedder.space
-    hot, _ = tables(space)
+    hot = tables(space).hot
     async with connection.transaction():
         cursor = await connection.execute(
             "SELECT id, e.namespace, kind, actor, occurred_at, content"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -25,7 +24,6 @@ from emily_memory.record import Kept
 FLUSH_ROWS = 64
 FLUSH_S = 0.010
 FLUSHERS = 2
-EMBEDDER_PAUSE_S = 5.0
 
 _log = get_logger(__name__)
 
@@ -42,7 +40,6 @@ class Writer:
 
     Attributes:
         rejected: Episodes that did not fit into the queue.
-        unembedded: Episodes that were stored without a vector, because the embedder was down.
     """
 
     def __init__(self, database: Database, embedder: Callable[[], Embedder], *, capacity: int = 4096) -> None:
@@ -51,10 +48,8 @@ class Writer:
         self._capacity = capacity
         self._waiting: deque[_Waiting] = deque()
         self._filled = asyncio.Event()
-        self._embedder_back_at = 0.0
         self._closed = False
         self.rejected = 0
-        self.unembedded = 0
 
     @property
     def depth(self) -> int:
@@ -126,15 +121,10 @@ class Writer:
             await self._flush([each])
 
     async def _embed(self, embedder: Embedder, texts: list[str]) -> Vectors | None:
-        if time.monotonic() < self._embedder_back_at:
-            self.unembedded += len(texts)
-            return None
         try:
             return await anyio.to_thread.run_sync(embedder.embed, texts)
         except EmbedderDown as failure:
             _log.warning("embedder down, text is kept and embedded later", reason=str(failure))
-            self._embedder_back_at = time.monotonic() + EMBEDDER_PAUSE_S
-            self.unembedded += len(texts)
             return None
 
 

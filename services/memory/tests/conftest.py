@@ -12,7 +12,8 @@ import pytest
 from emily_contracts import Episode, uuid7
 from emily_memory import spaces
 from emily_memory.database import Database, opened
-from emily_memory.embedding import HashingEmbedder
+from emily_memory.embedding.hashing import HashingEmbedder
+from emily_memory.embedding.minilm import MiniLM
 from emily_postgres.testing import database, server
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,6 +43,12 @@ def url(server_url: str) -> Iterator[str]:
 def embedder() -> HashingEmbedder:
     """One that needs no model."""
     return HashingEmbedder()
+
+
+@pytest.fixture(scope="session")
+def minilm() -> MiniLM:
+    """The model, loaded once."""
+    return MiniLM()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from emily_contracts import Episode
 from emily_memory.database import Database
-from emily_memory.embedding import HashingEmbedder
+from emily_memory.embedding.hashing import HashingEmbedder
 from emily_memory.errors import MemoryRefused
 from emily_memory.keeping import Batch, Vectors, keep
 from emily_memory.record import Kept

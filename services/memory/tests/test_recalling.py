@@ -9,7 +9,7 @@ import pytest
 from emily_contracts import Episode, RecallRequest
 from emily_memory import recalling
 from emily_memory.database import Database
-from emily_memory.embedding import HashingEmbedder
+from emily_memory.embedding.hashing import HashingEmbedder
 from emily_memory.keeping import Batch, keep
 from emily_memory.recalling import Recalled, Recaller, Sought
 from emily_memory.tiering import count_words, drain

