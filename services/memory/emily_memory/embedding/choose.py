@@ -35,7 +35,9 @@ def choose(kind: str, *, threads: int = 1, endpoint: Endpoint | None = None) -> 
             return E5(threads=threads)
         case "http":
             if endpoint is None:
-                raise EmbedderUnusable("embedder: http needs url, model and dimension of the server")
+                raise EmbedderUnusable(
+                    "embedder: http needs embedder_url, embedder_model and embedder_dimension"
+                )
             from emily_memory.embedding.http import HttpEmbedder  # noqa: PLC0415
 
             return Breaker(HttpEmbedder(endpoint))

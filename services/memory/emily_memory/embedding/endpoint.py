@@ -13,10 +13,10 @@ from emily_memory.embedding.space import MAX_DIMENSION, Space
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A server that answers POST with {"model", "input"} by vectors.
+    """A server that answers POST to /embeddings with {"model", "input"} by vectors.
 
     Attributes:
-        url: Whole address, such as http://127.0.0.1:8000/v1/embeddings.
+        url: Base of the API, such as http://127.0.0.1:8000/v1.
         model: As the server names it.
         dimension: Of its vectors.
         api_key_file: File that holds the key, if it wants one.
@@ -26,7 +26,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         characters: Where a text is cut: what the server's model takes is not known here.
 
     Raises:
-        EmbedderUnusable: A field is out of its bounds; the message names it.
+        EmbedderUnusable: A field is out of its bounds; the message names it, or the service's setting.
     """
 
     url: str
@@ -41,13 +41,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise EmbedderUnusable("url: must be like http://127.0.0.1:8000/v1/embeddings")
+            raise EmbedderUnusable("embedder_url: must be like http://127.0.0.1:8000/v1")
         if parts.username or parts.password:
-            raise EmbedderUnusable("url: must hold no user or password; put the key into api_key_file")
+            raise EmbedderUnusable(
+                "embedder_url: must hold no user or password; name a file of the key in embedder_key_file"
+            )
         if not self.model:
-            raise EmbedderUnusable("model: is empty; name the model as the server does")
+            raise EmbedderUnusable("embedder_model: is empty; name the model as the server does")
         if not 1 <= self.dimension <= MAX_DIMENSION:
-            raise EmbedderUnusable(f"dimension: {self.dimension} is not in 1..{MAX_DIMENSION}")
+            raise EmbedderUnusable(f"embedder_dimension: {self.dimension} is not in 1..{MAX_DIMENSION}")
         if not 0 < self.deadline_s < float("inf"):
             raise EmbedderUnusable(f"deadline_s: {self.deadline_s} is not a positive number of seconds")
         for name in ("attempts", "batch", "characters"):
@@ -55,10 +57,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
                 raise EmbedderUnusable(f"{name}: {getattr(self, name)} is less than 1")
 
     @property
+    def address(self) -> str:
+        """Where to post; a query of the URL stays."""
+        parts = urlsplit(self.url)
+        return parts._replace(path=f"{parts.path.rstrip('/')}/embeddings", fragment="").geturl()
+
+    @property
     def name(self) -> str:
         """The address for people: without the query, which may hold a secret."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}{parts.path}"
+        return urlsplit(self.address)._replace(query="").geturl()
 
     @property
     def space(self) -> Space:
@@ -82,7 +89,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         try:
             key = self.api_key_file.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise EmbedderUnusable(f"api_key_file: {self.api_key_file} can't be read as text") from error
+            raise EmbedderUnusable(f"embedder_key_file: {self.api_key_file} can't be read as text") from error
         if not key or not key.isprintable():
-            raise EmbedderUnusable(f"api_key_file: {self.api_key_file} must hold the key, on one line")
+            raise EmbedderUnusable(f"embedder_key_file: {self.api_key_file} must hold the key, on one line")
         return {"Authorization": f"Bearer {key}"}

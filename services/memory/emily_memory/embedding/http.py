@@ -24,10 +24,10 @@ BACKOFF_S = 0.1
 _BYTES_PER_NUMBER = 32
 _OTHER_BYTES = 65_536
 _HINTS = {
-    400: "the server refuses the request; check model and characters",
-    401: "the server wants another key; check api_key_file",
-    403: "the key may not do this; check api_key_file and model",
-    404: "nothing there; check url and model",
+    400: "the server refuses the request; check embedder_model",
+    401: "the server wants another key; check embedder_key_file",
+    403: "the key may not do this; check embedder_key_file and embedder_model",
+    404: "nothing there; check embedder_url and embedder_model",
 }
 
 
@@ -110,7 +110,7 @@ class HttpEmbedder:
         left = max(deadline - time.monotonic(), 0.001)
         answer = bytearray()
         try:
-            with self._client.stream("POST", self._endpoint.url, content=body, timeout=left) as response:
+            with self._client.stream("POST", self._endpoint.address, content=body, timeout=left) as response:
                 self._check(response)
                 for chunk in response.iter_bytes():
                     answer += chunk
@@ -129,7 +129,7 @@ class HttpEmbedder:
         if status == httpx.codes.TOO_MANY_REQUESTS or status >= 500:
             raise _Again(f"status {status}", _pause_s(response.headers.get("Retry-After")))
         if status != httpx.codes.OK:
-            raise self._down(f"status {status}: {_HINTS.get(status, 'not an answer; check url')}")
+            raise self._down(f"status {status}: {_HINTS.get(status, 'not an answer; check embedder_url')}")
 
     def _vectors(self, answer: bytes, texts: int) -> NDArray[np.float64]:
         try:
@@ -141,7 +141,7 @@ class HttpEmbedder:
         for vector in vectors:
             if len(vector.embedding) != self.space.dimension:
                 raise self._down(
-                    f"vectors of {len(vector.embedding)} numbers; dimension is set to {self.space.dimension}"
+                    f"vectors of {len(vector.embedding)}; embedder_dimension is {self.space.dimension}"
                 )
         return np.array([vector.embedding for vector in vectors])
 

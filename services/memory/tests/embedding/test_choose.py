@@ -18,12 +18,12 @@ def test_a_kind_names_its_embedder(kind: str, provider: str) -> None:
 
 
 def test_http_has_the_space_of_its_endpoint() -> None:
-    endpoint = Endpoint(url="http://127.0.0.1:9/v1/embeddings", model="m", dimension=8)
+    endpoint = Endpoint(url="http://127.0.0.1:9/v1", model="m", dimension=8)
     assert choose("http", endpoint=endpoint).space == endpoint.space
 
 
 def test_http_without_an_endpoint_says_what_it_needs() -> None:
-    with pytest.raises(EmbedderUnusable, match="http needs url, model and dimension"):
+    with pytest.raises(EmbedderUnusable, match="http needs embedder_url, embedder_model and"):
         choose("http")
 
 

@@ -36,6 +36,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_POST(self) -> None:
+        assert self.path == "/v1/embeddings"
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append((body, dict(self.headers)))
         status, headers, content = self.server.script.pop(0) if self.server.script else (200, {}, None)
@@ -78,7 +79,7 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1/embeddings"
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def test_a_key_file_that_holds_no_key_is_named(server: Server, tmp_path: Path, c
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(EmbedderUnusable, match=r"^api_key_file: "):
+    with pytest.raises(EmbedderUnusable, match=r"^embedder_key_file: "):
         embedder(server, api_key_file=file)
 
 
@@ -167,7 +168,7 @@ def test_a_failure_that_may_pass_is_tried_again(
 
 def test_attempts_are_bounded(server: Server) -> None:
     server.script = [(500, {}, b"")] * 9
-    with pytest.raises(EmbedderDown, match=rf"^{server.url}: status 500, after 2 attempts$"):
+    with pytest.raises(EmbedderDown, match=rf"^{server.url}/embeddings: status 500, after 2 attempts$"):
         embedder(server, attempts=2).embed(["a"])
     assert len(server.requests) == 2
 
@@ -182,12 +183,12 @@ def test_a_server_that_wants_a_pause_beyond_the_deadline_is_not_waited_for(serve
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        (400, "check model and characters"),
-        (401, "check api_key_file"),
-        (403, "check api_key_file"),
-        (404, "check url"),
-        (307, "check url"),
-        (204, "check url"),
+        (400, "check embedder_model"),
+        (401, "check embedder_key_file"),
+        (403, "check embedder_key_file"),
+        (404, "check embedder_url"),
+        (307, "check embedder_url"),
+        (204, "check embedder_url"),
     ],
 )
 def test_a_failure_that_will_not_pass_is_not_repeated_and_names_the_setting(
@@ -224,7 +225,7 @@ WELL = "[1, 2, 3, 4, 5, 6, 7, 8]"
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (entry("[1, 2, 3]"), "vectors of 3 numbers; dimension is set to 8"),
+        (entry("[1, 2, 3]"), "vectors of 3; embedder_dimension is 8"),
         (entry("[1, 2, 3, 4, 5, 6, 7, NaN]"), "not an answer of embeddings"),
         (entry("[1, 2, 3, 4, 5, 6, 7, null]"), "not an answer of embeddings"),
         (entry("[1, 2, 3, 4, 5, 6, 7, 1e999]"), "not an answer of embeddings|NaN or infinity"),
@@ -262,12 +263,12 @@ def test_numbers_at_the_edge_of_double_precision_still_give_unit_length(server: 
 @pytest.mark.parametrize(
     ("settings", "field"),
     [
-        ({"url": "127.0.0.1:8000"}, "url"),
-        ({"url": "file:///etc/passwd"}, "url"),
-        ({"url": "http://user:secret@127.0.0.1/"}, "url"),  # pragma: allowlist secret
-        ({"model": ""}, "model"),
-        ({"dimension": 0}, "dimension"),
-        ({"dimension": 4001}, "dimension"),
+        ({"url": "127.0.0.1:8000"}, "embedder_url"),
+        ({"url": "file:///etc/passwd"}, "embedder_url"),
+        ({"url": "http://user:secret@127.0.0.1/"}, "embedder_url"),  # pragma: allowlist secret
+        ({"model": ""}, "embedder_model"),
+        ({"dimension": 0}, "embedder_dimension"),
+        ({"dimension": 4001}, "embedder_dimension"),
         ({"deadline_s": 0.0}, "deadline_s"),
         ({"deadline_s": float("nan")}, "deadline_s"),
         ({"attempts": 0}, "attempts"),
@@ -277,21 +278,23 @@ def test_numbers_at_the_edge_of_double_precision_still_give_unit_length(server: 
 )
 def test_a_setting_out_of_bounds_is_named(settings: dict[str, Any], field: str) -> None:
     with pytest.raises(EmbedderUnusable, match=rf"^{field}: ") as caught:
-        Endpoint(**{"url": "http://127.0.0.1/v1/embeddings", "model": "m", "dimension": 8, **settings})
+        Endpoint(**{"url": "http://127.0.0.1/v1", "model": "m", "dimension": 8, **settings})
     assert "secret" not in str(caught.value)
 
 
 def test_another_url_model_or_dimension_is_another_space() -> None:
-    base = Endpoint(url="http://127.0.0.1/v1/embeddings", model="m", dimension=8)
+    base = Endpoint(url="http://127.0.0.1/v1", model="m", dimension=8)
     others = [
         msgspec.structs.replace(base, **change)
-        for change in ({"url": "http://127.0.0.2/v1/embeddings"}, {"model": "n"}, {"dimension": 9})
+        for change in ({"url": "http://127.0.0.2/v1"}, {"model": "n"}, {"dimension": 9})
     ]
     assert len({endpoint.space.key for endpoint in (base, *others)}) == 4
 
 
-def test_a_query_in_the_url_is_not_shown() -> None:
-    endpoint = Endpoint(url="https://host/v1/embeddings?api-key=secret", model="m", dimension=8)
+@pytest.mark.parametrize("base", ["https://host/v1", "https://host/v1/"])
+def test_a_query_in_the_url_is_sent_and_not_shown(base: str) -> None:
+    endpoint = Endpoint(url=f"{base}?version=7", model="m", dimension=8)
+    assert endpoint.address == "https://host/v1/embeddings?version=7"
     assert endpoint.name == "https://host/v1/embeddings"
 
 
