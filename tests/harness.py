@@ -18,8 +18,10 @@ def quiet(title: str, done: int, total: int) -> None:
 
 
 def fresh_layout(state_dir: Path, trained: Path, **changes: Any) -> Layout:
-    """A layout on free ports that shares the trained models."""
-    layout = Layout(state_dir=state_dir, bus_port=free_port(), http_port=free_port(), **changes)
+    """A layout on free ports that shares the trained models; it remembers no episodes unless told."""
+    layout = Layout(
+        state_dir=state_dir, bus_port=free_port(), http_port=free_port(), **({"memory": False} | changes)
+    )
     layout.models.symlink_to(trained)
     return layout
 

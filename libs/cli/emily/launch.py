@@ -15,6 +15,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from emily_postgres import accepts
+
 from emily.errors import NotUp, StartFailed
 from emily.supervisor import SETTINGS_EXIT_CODE, SystemStatus, status_file
 from emily.system import (
@@ -139,11 +141,9 @@ def temporarily(layout: Layout, progress: Progress) -> Iterator[SystemStatus]:
 def readiness(layout: Layout, part: Part) -> tuple[bool, str]:
     """Whether a part is ready, and what it lacks."""
     if part.name == "bus":
-        try:
-            socket.create_connection(("127.0.0.1", layout.bus_port), timeout=0.2).close()
-        except OSError:
-            return False, "does not listen yet"
-        return True, ""
+        return _listens(layout.bus_port), "does not listen yet"
+    if part.name == "postgres":
+        return accepts(layout.database), "takes no connections yet"
     try:
         address = json.loads(layout.announcement(part).read_text())["http"]
         with urllib.request.urlopen(f"{address}/readyz", timeout=1.0):  # noqa: S310 - always http on loopback
@@ -155,6 +155,14 @@ def readiness(layout: Layout, part: Part) -> tuple[bool, str]:
             return False, refused.read().decode(errors="replace")
     except (OSError, ValueError, KeyError) as failure:
         return False, str(failure)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
+    except OSError:
+        return False
+    return True
 
 
 def _start(step: Preparation) -> subprocess.Popen[bytes]:
@@ -180,7 +188,7 @@ def _finish(step: Preparation, process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_until_ready(layout: Layout, supervisor: int, progress: Progress) -> SystemStatus:
-    waiting = list(parts(layout))
+    waiting = [part for part in parts(layout) if part.awaited]
     total = len(waiting)
     deadline = time.monotonic() + READY_TIMEOUT_S
     lacks: dict[str, str] = {}

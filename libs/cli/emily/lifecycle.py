@@ -54,13 +54,16 @@ def up(
     port: Annotated[int, typer.Option(help="HTTP port on 127.0.0.1.")] = Layout().http_port,
     bus_port: Annotated[int, typer.Option(help="Bus port on 127.0.0.1.")] = Layout().bus_port,
     seed: Annotated[int, typer.Option(help="Seed of the data split and of all sampling.")] = 0,
+    memory: Annotated[bool, typer.Option(help="Remember episodes, in a PostgreSQL of her own.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Start Emily in the background and wait until she is ready.
+    """Start Emily in the background and wait until she can think; her memory may follow a moment later.
 
     Example: emily up --port 9000
     """
-    layout = Layout(state_dir=state_dir.absolute(), bus_port=bus_port, http_port=port, seed=seed)
+    layout = Layout(
+        state_dir=state_dir.absolute(), bus_port=bus_port, http_port=port, seed=seed, memory=memory
+    )
     before = launch.running(layout)
     started = time.monotonic()
     if before is None:

@@ -265,7 +265,12 @@ def _system(layout: Layout, ablated: tuple[str, ...], *, quiet: bool) -> Iterato
     ):
         launch.prepare(Layout(state_dir=layout.state_dir, seed=seed), progress)
         own = Layout(
-            state_dir=Path(folder), bus_port=free_port(), http_port=free_port(), ablate=ablated, seed=seed
+            state_dir=Path(folder),
+            bus_port=free_port(),
+            http_port=free_port(),
+            ablate=ablated,
+            seed=seed,
+            memory=False,
         )
         own.models.symlink_to(layout.models)
         with launch.temporarily(own, progress) as status:

@@ -67,6 +67,7 @@ def replay(
             http_port=free_port(),
             seed=header.seed,
             ablate=header.ablate,
+            memory=False,
         )
         layout.models.symlink_to(Layout(state_dir=state_dir.absolute()).models)
         _remember(layout, header)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from emily_postgres import url_of
 
 COGNITIVE = ("reflex", "workspace", "inference")
-NICENESS = {"inference": 5}
+NICENESS = {"inference": 5, "memory": 5, "postgres": 5}
 """A reflex does not wait for a thought: who thinks longest stands back when cores are scarce."""
 Tier = Literal["alpha", "allostasis", "workspace", "hypotheses"]
 ABLATIONS: dict[str, tuple[str, str]] = {
@@ -33,6 +34,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         colour: Of its one cognitive stack.
         ablate: Tiers that are taken out.
         seed: Of the split of the digits and of all sampling.
+        memory: Whether she remembers episodes, in a database of her own.
     """
 
     state_dir: Path = Path(".emily")
@@ -41,6 +43,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     colour: str = "blue"
     ablate: tuple[str, ...] = ()
     seed: int = 0
+    memory: bool = True
 
     @property
     def bus_endpoint(self) -> str:
@@ -56,6 +59,11 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     def models(self) -> Path:
         """Folder of the trained models."""
         return self.state_dir / "models"
+
+    @property
+    def database(self) -> Path:
+        """Folder of the embedded PostgreSQL."""
+        return self.state_dir / "postgres"
 
     @property
     def log(self) -> Path:
@@ -77,6 +85,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         arguments: Behind the module.
         environment: Added to the supervisor's own.
         niceness: How far it stands back for the others on a busy machine.
+        awaited: Whether she is up only when it is ready; she thinks without the others.
     """
 
     name: str
@@ -85,6 +94,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     niceness: int = 0
+    awaited: bool = True
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -143,7 +153,7 @@ def preparations(layout: Layout) -> tuple[tuple[Preparation, ...], ...]:
 
 
 def parts(layout: Layout) -> tuple[Part, ...]:
-    """Every process of the embedded system, the bus first."""
+    """Every process of the embedded system, what the others stand on first."""
     bus = Part(
         name="bus", namespace="emily", module="emily_bus.router", arguments=("--listen", layout.bus_endpoint)
     )
@@ -153,6 +163,7 @@ def parts(layout: Layout) -> tuple[Part, ...]:
         "reflex": {"MODEL": str(reflex)},
         "workspace": {},
         "inference": {"MODEL": str(inference), "SEED": str(layout.seed)},
+        "memory": {"DATABASE_URL": url_of(layout.database)},
         "router": {"COLOUR": layout.colour, "HTTP_PORT": str(layout.http_port)},
     }
     for tier in layout.ablate:
@@ -160,10 +171,20 @@ def parts(layout: Layout) -> tuple[Part, ...]:
         own[service][setting] = "false"
     services = (
         *((name, colour) for name in COGNITIVE),
+        *((("memory", colour),) if layout.memory else ()),
         ("router", "emily"),
+    )
+    database = Part(
+        name="postgres",
+        namespace="emily",
+        module="emily_postgres",
+        arguments=(str(layout.database),),
+        niceness=NICENESS["postgres"],
+        awaited=False,
     )
     return (
         bus,
+        *((database,) if layout.memory else ()),
         *(
             Part(
                 name=name,
@@ -171,6 +192,7 @@ def parts(layout: Layout) -> tuple[Part, ...]:
                 module=f"emily_{name}",
                 environment=service_environment(layout, name, namespace, own[name]),
                 niceness=NICENESS.get(name, 0),
+                awaited=name != "memory",
             )
             for name, namespace in services
         ),

@@ -1,6 +1,6 @@
 """What a service needs of PostgreSQL: an embedded server, a pool, migrations."""
 
-from emily_postgres.embedded import embedded, url_of
+from emily_postgres.embedded import accepts, embedded, url_of
 from emily_postgres.errors import DatabaseUnavailable, MigrationError, PostgresError, ServerFailed
 from emily_postgres.pool import Connection, Pool, open_pool, reachable
 
@@ -11,6 +11,7 @@ __all__ = [
     "Pool",
     "PostgresError",
     "ServerFailed",
+    "accepts",
     "embedded",
     "open_pool",
     "reachable",

@@ -80,6 +80,15 @@ def url_of(folder: Path) -> str:
     return f"postgresql://postgres@/postgres?host={quote(str(_socket_folder(folder)), safe='')}"
 
 
+def accepts(folder: Path) -> bool:
+    """Whether the server of a folder takes connections."""
+    try:
+        psycopg.connect(url_of(folder), connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 def start(folder: Path) -> Server:
     """A server on a folder, which is initialised when it is new; accepts connections on return.
 
