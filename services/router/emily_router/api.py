@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from http import HTTPStatus
 from importlib import resources
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -16,6 +15,8 @@ from emily_contracts.envelope import uuid7
 from emily_contracts.hypotheses import Hypotheses, HypothesesRequest
 from emily_contracts.stimulus import Stimulus, StimulusDraft
 from emily_contracts.topics import ATTEND, HYPOTHESISE
+from emily_runtime.problems import ProblemError
+from emily_runtime.rest import StrictRequest, responses
 from litestar import Litestar, Request, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.openapi import OpenAPIConfig, ResponseSpec
@@ -24,10 +25,9 @@ from litestar.params import HeaderParameter
 from litestar.response import ServerSentEvent
 
 from emily_router.idempotency import digest_of, id_of_key
-from emily_router.problems import HANDLERS, Problem, ProblemError
+from emily_router.problems import HANDLERS, Problem
 from emily_router.settings import RouterSettings
 from emily_router.sse import server_sent_events
-from emily_router.strict import StrictRequest
 from emily_router.traffic import Traffic
 
 LARGEST_BODY = 2**20
@@ -70,15 +70,7 @@ class RouterHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _problems(*statuses: int) -> dict[int, ResponseSpec]:
-    return {
-        status: ResponseSpec(
-            Problem,
-            generate_examples=False,
-            description=HTTPStatus(status).phrase,
-            media_type="application/problem+json",
-        )
-        for status in statuses
-    }
+    return responses(Problem, *statuses)
 
 
 @post("/api/v1/stimuli", status_code=200, responses=_problems(400, 413, 422, 429, 503, 504))
