@@ -36,17 +36,21 @@ def nearest(tables: Tables, conditions: Conditions, *, exact: bool) -> sql.Compo
     Args:
         exact: Whether every selected vector is looked at; else the index is walked.
     """
-    order = _sql("(embedding <=> %(vector)s) + 0" if exact else "embedding <=> %(vector)s")
-    leg = _sql(
+    walk = (
         "(SELECT id, embedding <=> %(vector)s AS distance FROM {table} v WHERE {where}"
-        " ORDER BY {order} LIMIT %(candidates)s)"
+        " ORDER BY embedding <=> %(vector)s LIMIT %(candidates)s)"
     )
+    scan = (
+        "(SELECT id, distance FROM (SELECT id, embedding <=> %(vector)s AS distance FROM {table} v"
+        " WHERE {where} OFFSET 0) every ORDER BY distance LIMIT %(candidates)s)"
+    )
+    leg = _sql(scan if exact else walk)
     where = conditions.of_vector("v")
     return _sql(
         "SELECT id, distance FROM ({indexed} UNION ALL {hot}) near ORDER BY distance LIMIT %(candidates)s"
     ).format(
-        indexed=leg.format(table=tables.indexed, where=where, order=order),
-        hot=leg.format(table=tables.hot, where=where, order=order),
+        indexed=leg.format(table=tables.indexed, where=where),
+        hot=leg.format(table=tables.hot, where=where),
     )
 
 
