@@ -42,6 +42,14 @@ from emily_contracts.topic import (
     Query,
     Topic,
 )
+from emily_contracts.upkeeping import (
+    DropRetired,
+    DropRetiredRequest,
+    Reembedding,
+    ReembedRequest,
+    Tidying,
+    TidyRequest,
+)
 
 _REFLEX = QoS(priority=Priority.REAL_TIME, express=True)
 _THOUGHT = QoS(priority=Priority.INTERACTIVE, express=True)
@@ -90,6 +98,11 @@ SUPERSEDE_MEMORY = Query("memory/supersede", SupersedeRequest, Memory, "Says wha
 FORGET_MEMORY = Query("memory/forget", ForgetRequest, Memory, "Archives a memory, or restores it.")
 ERASE_ACTOR = Query("memory/erase", EraseRequest, Erasure, "Removes everything about an actor.")
 MEMORY_STATS = Query("memory/stats", StatsRequest, Stats, "Counts what is remembered.")
+TIDY = Query("memory/tidy", TidyRequest, Tidying, "Forgets what is due.")
+REEMBED = Query("memory/reembed", ReembedRequest, Reembedding, "Moves to another embedding space.")
+DROP_RETIRED = Query(
+    "memory/drop-retired", DropRetiredRequest, DropRetired, "Removes the vectors of former spaces."
+)
 
 TOPICS: dict[str, AnyTopic] = {
     "inbound_stimulus": INBOUND_STIMULUS,
@@ -121,4 +134,7 @@ QUERIES: dict[str, AnyQuery] = {
     "forget_memory": FORGET_MEMORY,
     "erase_actor": ERASE_ACTOR,
     "memory_stats": MEMORY_STATS,
+    "tidy": TIDY,
+    "reembed": REEMBED,
+    "drop_retired": DROP_RETIRED,
 }

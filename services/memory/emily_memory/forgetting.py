@@ -1,4 +1,4 @@
-"""What is forgotten without anybody asking: what expired, what is beyond a budget, what was archived for long.
+"""What is forgotten without anybody asking: what expired, exceeds a budget, or was archived for long.
 
 A memory is archived first, without its vectors, and can be restored; it is purged after a grace. What is
 pinned is never archived here, so a pinned memory that is archived was forgotten by a person, and is purged

@@ -120,7 +120,8 @@ def _move(space: Space, *, embedded: bool) -> sql.Composed:
         " SELECT DISTINCT ON (namespace, content_hash) {columns} FROM staging"
         " ON CONFLICT DO NOTHING RETURNING id, namespace),"
         " found AS ({vectors}),"
-        " building AS (INSERT INTO unembedded SELECT key, id FROM fresh, space WHERE state = 'building')"
+        " elsewhere AS (INSERT INTO unembedded SELECT key, id FROM fresh, space"
+        "  WHERE state <> 'retired' AND key <> %(space)s)"
         " SELECT id FROM fresh"
     ).format(columns=_STAGED, vectors=vectors if embedded else waiting)
 

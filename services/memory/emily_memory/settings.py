@@ -45,6 +45,10 @@ class MemorySettings(ServiceSettings, frozen=True, kw_only=True):
     purge_after_days: Annotated[
         float, Meta(ge=0, description="From forgetting to purging; until then a memory can be restored")
     ] = 30.0
+    budget: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Memories that a namespace holds; the least worth beyond it are forgotten"),
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

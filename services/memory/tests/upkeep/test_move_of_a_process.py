@@ -1,0 +1,82 @@
+"""A move to another space as people ask for it, of a process that is killed in its middle."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+from emily_bus import Bus, BusSettings, ErrorReply
+from emily_bus.testing import router
+from emily_contracts import Episode, RecallRequest
+from emily_contracts.topics import DROP_RETIRED, RECALL, REEMBED, TIDY
+from emily_contracts.upkeeping import DropRetiredRequest, Reembedding, ReembedRequest, Tidying, TidyRequest
+from emily_memory.database import opened
+from emily_memory.embedding.hashing import HashingEmbedder
+from emily_memory.testing import Home
+from emily_runtime.testing import ServiceProcess
+
+pytestmark = pytest.mark.anyio
+
+Make = Callable[..., Episode]
+COUNT = 700
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with router() as listening:
+        yield listening
+
+
+@pytest.fixture
+def process(endpoint: str, url: str, tmp_path: Path) -> Iterator[ServiceProcess]:
+    command = (sys.executable, "-m", "emily_memory")
+    own = ServiceProcess(
+        command, name="memory", endpoint=endpoint, namespace="emily/moving-test", state_dir=tmp_path
+    )
+    own.start(database_url=url, embedder="hashing")
+    yield own
+    own.kill()
+
+
+async def reached(bus: Bus, holds: Callable[[Reembedding], bool]) -> Reembedding:
+    with anyio.fail_after(40):
+        while not holds(progress := await bus.ask(REEMBED, ReembedRequest(), timeout=5)):
+            await anyio.sleep(0.02)
+        return progress
+
+
+async def test_a_kill_in_the_middle_of_a_move_loses_nothing(
+    process: ServiceProcess, url: str, episode: Make
+) -> None:
+    async with opened(url, size=2) as database:
+        await Home(database, HashingEmbedder()).remember(*(episode(number) for number in range(COUNT)))
+    settings = BusSettings(endpoint=process.endpoint)
+    async with Bus.open(settings, namespace=process.namespace, name="test") as bus:
+        begun = await bus.ask(REEMBED, ReembedRequest(to="minilm"), timeout=20)
+        assert (begun.state, begun.total) == ("building", COUNT)
+        middle = await reached(bus, lambda progress: progress.done > 0)
+        process.kill()
+        assert middle.done < COUNT
+        process.start(database_url=url, embedder="hashing")
+        again = await bus.ask(REEMBED, ReembedRequest(), timeout=5)
+        assert again.done >= middle.done
+        over = await reached(bus, lambda progress: progress.state == "active")
+        assert over == Reembedding(space=begun.space, state="active", done=COUNT, total=COUNT)
+        answer = await bus.ask(RECALL, RecallRequest(namespace="home", text="moment", limit=1000), timeout=5)
+        assert len({each.id for each in answer.episodes}) == COUNT
+        dropped = await bus.ask(DROP_RETIRED, DropRetiredRequest(), timeout=5)
+        assert dropped.spaces == (HashingEmbedder.space.key,)
+
+
+async def test_what_can_not_be_is_refused_by_name_and_what_is_due_can_be_asked_for(
+    process: ServiceProcess,
+) -> None:
+    settings = BusSettings(endpoint=process.endpoint)
+    async with Bus.open(settings, namespace=process.namespace, name="test") as bus:
+        for kind, reason in (("oracle", "'oracle' is unknown"), ("hashing", "answers already")):
+            with pytest.raises(ErrorReply, match=reason):
+                await bus.ask(REEMBED, ReembedRequest(to=kind), timeout=5)
+        assert await bus.ask(TIDY, TidyRequest(), timeout=5) == Tidying()
