@@ -43,6 +43,8 @@ from emily_contracts.topic import (
     Topic,
 )
 from emily_contracts.upkeeping import (
+    ConsolidateRequest,
+    Consolidation,
     DropRetired,
     DropRetiredRequest,
     Reembedding,
@@ -99,6 +101,9 @@ FORGET_MEMORY = Query("memory/forget", ForgetRequest, Memory, "Archives a memory
 ERASE_ACTOR = Query("memory/erase", EraseRequest, Erasure, "Removes everything about an actor.")
 MEMORY_STATS = Query("memory/stats", StatsRequest, Stats, "Counts what is remembered.")
 TIDY = Query("memory/tidy", TidyRequest, Tidying, "Forgets what is due.")
+CONSOLIDATE = Query(
+    "memory/consolidate", ConsolidateRequest, Consolidation, "Merges duplicates and sums up old sessions."
+)
 REEMBED = Query("memory/reembed", ReembedRequest, Reembedding, "Moves to another embedding space.")
 DROP_RETIRED = Query(
     "memory/drop-retired", DropRetiredRequest, DropRetired, "Removes the vectors of former spaces."
@@ -135,6 +140,7 @@ QUERIES: dict[str, AnyQuery] = {
     "erase_actor": ERASE_ACTOR,
     "memory_stats": MEMORY_STATS,
     "tidy": TIDY,
+    "consolidate": CONSOLIDATE,
     "reembed": REEMBED,
     "drop_retired": DROP_RETIRED,
 }

@@ -32,12 +32,14 @@ class Tidying(msgspec.Struct, frozen=True, kw_only=True):
         displaced: Archived, the least valuable of a namespace beyond its budget.
         purged: Deleted, archived longer than the grace.
         versions: Deleted with them: what they corrected.
+        outdated: Summaries archived, since a source was corrected or a person forgot it.
     """
 
     expired: Count = 0
     displaced: Count = 0
     purged: Count = 0
     versions: Count = 0
+    outdated: Count = 0
     dry_run: bool = True
 
 
@@ -61,7 +63,6 @@ class Consolidation(msgspec.Struct, frozen=True, kw_only=True):
         merged: Archived in favour of one that says the same.
         summaries: New memories of kind `summary`.
         summed_up: Memories that they name as their sources.
-        outdated: Summaries archived, since a source was corrected or a person forgot it.
         deaf: Sessions left for later, since there was no embedder.
     """
 
@@ -69,7 +70,6 @@ class Consolidation(msgspec.Struct, frozen=True, kw_only=True):
     merged: Count = 0
     summaries: Count = 0
     summed_up: Count = 0
-    outdated: Count = 0
     deaf: Count = 0
     dry_run: bool = True
 

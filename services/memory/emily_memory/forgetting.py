@@ -2,7 +2,9 @@
 
 A memory is archived first, without its vectors, and can be restored; it is purged after a grace. What is
 pinned is never archived here, so a pinned memory that is archived was forgotten by a person, and is purged
-like any other. Each batch is one transaction: after a kill, the next run does the rest.
+like any other. A summary quotes what shall not be said any more once a source was corrected, or forgotten by
+a person: it is archived before that source is purged, and consolidation makes another. Each batch is one
+transaction: after a kill, the next run does the rest.
 
 Beyond a budget the least worth go first, worth = value x freshness:
 
@@ -39,12 +41,23 @@ WORTH = sql.SQL(
 
 _OF = sql.SQL("(%(namespace)s::text IS NULL OR namespace = %(namespace)s)")
 _HELD = sql.SQL("archived_at IS NULL AND retracted_at IS NULL AND {}").format(_OF)
-_EXPIRED = sql.SQL("{} AND NOT pinned AND expires_at <= %(now)s").format(_HELD)
+_QUOTES = sql.SQL(
+    "(kind = 'summary' AND NOT pinned AND EXISTS (SELECT FROM derivation d JOIN episode o ON o.id = d.origin"
+    " WHERE d.derived = {summary}.id AND (o.retracted_at IS NOT NULL OR o.archived_at IS NOT NULL AND"
+    "  (SELECT did FROM change c WHERE c.id = o.id AND did IN ('forgotten', 'restored')"
+    "  ORDER BY number DESC LIMIT 1) = 'forgotten')))"
+)
+_OUTDATED = sql.SQL("{} AND {}").format(_HELD, _QUOTES.format(summary=sql.Identifier("e")))
+_EXPIRED = sql.SQL("{} AND NOT pinned AND expires_at <= %(now)s AND NOT {}").format(
+    _HELD, _QUOTES.format(summary=sql.Identifier("e"))
+)
 _OVER = sql.SQL("archived_at < %(now)s - %(purge_after)s AND {}").format(_OF)
-_STAYS = sql.SQL("{} AND (pinned OR expires_at IS NULL OR expires_at > %(now)s)").format(_HELD)
+_STAYS = sql.SQL("{} AND (pinned OR expires_at IS NULL OR expires_at > %(now)s) AND NOT {}").format(
+    _HELD, _QUOTES.format(summary=sql.Identifier("e"))
+)
 _CROWDED = sql.SQL(
     "SELECT namespace, count(*) - %(budget)s::bigint AS excess, count(*) FILTER (WHERE NOT pinned) AS loose"
-    " FROM episode WHERE {} GROUP BY namespace HAVING count(*) > %(budget)s::bigint"
+    " FROM episode e WHERE {} GROUP BY namespace HAVING count(*) > %(budget)s::bigint"
 ).format(_STAYS)
 _GONE = sql.SQL(
     "gone (id) AS (SELECT id FROM lapsed UNION SELECT e.id FROM gone g JOIN episode e"
@@ -53,13 +66,17 @@ _GONE = sql.SQL(
 
 _DUE = sql.SQL(
     "WITH RECURSIVE lapsed AS (SELECT id FROM episode WHERE {over}), {gone}, crowded AS ({crowded})"
-    " SELECT (SELECT count(*) FROM episode WHERE {expired}),"
+    " SELECT (SELECT count(*) FROM episode e WHERE {expired}),"
+    " (SELECT count(*) FROM episode e WHERE {outdated}),"
     " (SELECT coalesce(sum(least(excess, loose)), 0) FROM crowded),"
     " (SELECT count(*) FROM lapsed), (SELECT count(*) FROM gone)"
-).format(over=_OVER, gone=_GONE, crowded=_CROWDED, expired=_EXPIRED)
+).format(over=_OVER, gone=_GONE, crowded=_CROWDED, expired=_EXPIRED, outdated=_OUTDATED)
 _SOME_EXPIRED = sql.SQL(
-    "SELECT id FROM episode WHERE {} ORDER BY expires_at LIMIT %(rows)s FOR UPDATE SKIP LOCKED"
+    "SELECT id FROM episode e WHERE {} ORDER BY expires_at LIMIT %(rows)s FOR UPDATE SKIP LOCKED"
 ).format(_EXPIRED)
+_SOME_OUTDATED = sql.SQL(
+    "SELECT id FROM episode e WHERE {} ORDER BY id LIMIT %(rows)s FOR UPDATE SKIP LOCKED"
+).format(_OUTDATED)
 _LEAST_WORTH = sql.SQL(
     "WITH crowded AS MATERIALIZED ({crowded}), ranked AS (SELECT e.id, excess, row_number()"
     " OVER (PARTITION BY namespace ORDER BY {worth}, occurred_at, e.id) AS place"
@@ -128,8 +145,10 @@ async def tidy(
 async def due(connection: Connection, policy: Policy, now: datetime, namespace: str | None = None) -> Tidying:
     """What would lapse now."""
     cursor = await connection.execute(_DUE, _values(policy, now, namespace))
-    expired, displaced, purged, gone = map(int, await cursor.fetchone() or (0, 0, 0, 0))
-    return Tidying(expired=expired, displaced=displaced, purged=purged, versions=gone - purged)
+    expired, outdated, displaced, purged, gone = map(int, await cursor.fetchone() or (0, 0, 0, 0, 0))
+    return Tidying(
+        expired=expired, displaced=displaced, purged=purged, versions=gone - purged, outdated=outdated
+    )
 
 
 async def tidy_some(
@@ -137,27 +156,28 @@ async def tidy_some(
 ) -> Tidying:
     """What one batch of each kind did; nothing when nothing more is due."""
     values = _values(policy, now, namespace) | {"rows": rows}
-    purged, versions = await _purge(connection, values)
-    expired = await _expire(connection, values)
+    outdated = await _archive(connection, _SOME_OUTDATED, "outdated", values)
+    expired = await _archive(connection, _SOME_EXPIRED, "expired", values)
     displaced = 0
     if policy.budget is not None and expired < rows:
-        displaced = await _displace(connection, values)
-    return Tidying(expired=expired, displaced=displaced, purged=purged, versions=versions, dry_run=False)
+        displaced = await _archive(connection, _LEAST_WORTH, "displaced", values)
+    purged, versions = (0, 0) if outdated == rows else await _purge(connection, values)
+    return Tidying(
+        expired=expired,
+        displaced=displaced,
+        purged=purged,
+        versions=versions,
+        outdated=outdated,
+        dry_run=False,
+    )
 
 
-async def _expire(connection: Connection, values: dict[str, Any]) -> int:
+async def _archive(connection: Connection, some: sql.Composed, did: str, values: dict[str, Any]) -> int:
+    """Archive what a query finds; gives how many."""
     async with connection.transaction():
-        cursor = await connection.execute(_SOME_EXPIRED, values)
-        return await archive(
-            connection, [row[0] for row in await cursor.fetchall()], "expired", values["now"]
-        )
-
-
-async def _displace(connection: Connection, values: dict[str, Any]) -> int:
-    async with connection.transaction():
-        cursor = await connection.execute(_LEAST_WORTH, values)
-        least = [row[0] for row in await cursor.fetchall()]
-        return await archive(connection, least, "displaced", values["now"])
+        cursor = await connection.execute(some, values)
+        ids = [row[0] for row in await cursor.fetchall()]
+        return await archive(connection, ids, did, values["now"])
 
 
 async def archive(connection: Connection, ids: list[UUID], did: str, at: datetime) -> int:
@@ -216,5 +236,6 @@ def _sum(one: Tidying, other: Tidying) -> Tidying:
         displaced=one.displaced + other.displaced,
         purged=one.purged + other.purged,
         versions=one.versions + other.versions,
+        outdated=one.outdated + other.outdated,
         dry_run=False,
     )

@@ -1,4 +1,4 @@
-"""What a person asks of upkeep: forget what is due, move to another space."""
+"""What a person asks of upkeep: forget what is due, consolidate, move to another space."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from emily_contracts.topic import AnyQuery
-from emily_contracts.topics import DROP_RETIRED, REEMBED, TIDY
+from emily_contracts.topics import CONSOLIDATE, DROP_RETIRED, REEMBED, TIDY
 from emily_contracts.upkeeping import (
+    ConsolidateRequest,
+    Consolidation,
     DropRetired,
     DropRetiredRequest,
     Reembedding,
@@ -18,6 +20,7 @@ from emily_contracts.upkeeping import (
 )
 
 from emily_memory import reembedding
+from emily_memory.consolidation import Rules, consolidate
 from emily_memory.embedders import Embedders
 from emily_memory.forgetting import Policy, tidy
 from emily_memory.memory import Memory
@@ -33,6 +36,16 @@ def answers(memory: Memory, embedders: Embedders, policy: Policy) -> dict[AnyQue
         now = datetime.now(UTC)
         return await tidy(database, policy, now, namespace=request.namespace, dry_run=request.dry_run)
 
+    async def consolidated(request: ConsolidateRequest) -> Consolidation:
+        return await consolidate(
+            database,
+            memory.embedder,
+            Rules(),
+            datetime.now(UTC),
+            namespace=request.namespace,
+            dry_run=request.dry_run,
+        )
+
     async def reembed(request: ReembedRequest) -> Reembedding:
         embedder = None if request.to is None else await embedders.of_kind(request.to)
         async with database.writer.connection() as connection:
@@ -44,4 +57,4 @@ def answers(memory: Memory, embedders: Embedders, policy: Policy) -> dict[AnyQue
         async with database.writer.connection() as connection:
             return await reembedding.drop_retired(connection)
 
-    return {TIDY: tidied, REEMBED: reembed, DROP_RETIRED: drop_retired}
+    return {TIDY: tidied, CONSOLIDATE: consolidated, REEMBED: reembed, DROP_RETIRED: drop_retired}

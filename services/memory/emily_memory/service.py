@@ -21,6 +21,7 @@ from emily_runtime.logs import get_logger
 from psycopg_pool import PoolTimeout
 
 from emily_memory import maintaining, spaces
+from emily_memory.consolidation import Consolidating
 from emily_memory.database import Database, opened
 from emily_memory.embedders import KINDS, Embedders
 from emily_memory.embedding import Embedder, Endpoint, choose
@@ -65,6 +66,9 @@ class MemoryService(Service[MemorySettings]):
             embedders, policy = Embedders(partial(_embedder, self.settings)), _policy(self.settings)
             upkeep = Upkeep(memory, embedders=embedders, policy=policy)
             background.start_soon(life.tasks.restarting, "upkeep", upkeep.run)
+            if self.settings.consolidate_every_h is not None:
+                consolidation = Consolidating(memory, upkeep, hours=self.settings.consolidate_every_h)
+                background.start_soon(life.tasks.restarting, "consolidation", consolidation.run)
             background.start_soon(life.tasks.restarting, "probe", probe.run)
             served = _answers(memory, probe) | maintaining.answers(memory, embedders, policy)
             for query, answer in served.items():

@@ -49,6 +49,10 @@ class MemorySettings(ServiceSettings, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=1)] | None,
         Meta(description="Memories that a namespace holds; the least worth beyond it are forgotten"),
     ] = None
+    consolidate_every_h: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Hours between consolidations; without it, only emily memory consolidate does it"),
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

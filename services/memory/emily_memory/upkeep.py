@@ -29,7 +29,7 @@ REST_S = 0.25
 AFTER_FAILURE_S = 2.0
 GAUGED_EVERY_S = 2.0
 TIDIED_EVERY_S = 60.0
-COUNTS = ("expired", "displaced", "purged", "versions")
+COUNTS = ("expired", "displaced", "purged", "versions", "outdated")
 
 _log = get_logger(__name__)
 

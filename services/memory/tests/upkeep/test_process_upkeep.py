@@ -1,4 +1,4 @@
-"""A move to another space as people ask for it, of a process that is killed in its middle."""
+"""Upkeep as people ask for it, of a process that may be killed in its middle."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ import pytest
 from emily_bus import Bus, BusSettings, ErrorReply
 from emily_bus.testing import router
 from emily_contracts import Episode, RecallRequest
-from emily_contracts.topics import DROP_RETIRED, RECALL, REEMBED, TIDY
-from emily_contracts.upkeeping import DropRetiredRequest, Reembedding, ReembedRequest, Tidying, TidyRequest
+from emily_contracts.topics import CONSOLIDATE, DROP_RETIRED, RECALL, REEMBED, TIDY
+from emily_contracts.upkeeping import (
+    ConsolidateRequest,
+    DropRetiredRequest,
+    Reembedding,
+    ReembedRequest,
+    Tidying,
+    TidyRequest,
+)
 from emily_memory.database import opened
 from emily_memory.embedding.hashing import HashingEmbedder
 from emily_memory.testing import Home
@@ -80,3 +87,14 @@ async def test_what_can_not_be_is_refused_by_name_and_what_is_due_can_be_asked_f
             with pytest.raises(ErrorReply, match=reason):
                 await bus.ask(REEMBED, ReembedRequest(to=kind), timeout=5)
         assert await bus.ask(TIDY, TidyRequest(), timeout=5) == Tidying()
+
+
+async def test_consolidation_can_be_asked_for(process: ServiceProcess, url: str, episode: Make) -> None:
+    async with opened(url, size=2) as database:
+        twins = (episode(1, "the park is open"), episode(2, "the park is open"))
+        await Home(database, HashingEmbedder()).remember(*twins)
+    settings = BusSettings(endpoint=process.endpoint)
+    async with Bus.open(settings, namespace=process.namespace, name="test") as bus:
+        for dry_run, merged in ((True, 1), (False, 1), (False, 0)):
+            done = await bus.ask(CONSOLIDATE, ConsolidateRequest(dry_run=dry_run), timeout=10)
+            assert (done.merged, done.dry_run) == (merged, dry_run)
