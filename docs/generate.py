@@ -18,6 +18,7 @@ SERVICES = {
     "reflex": "emily_reflex.service:Reflex",
     "workspace": "emily_workspace.service:Workspace",
     "inference": "emily_inference.service:Inference",
+    "memory": "emily_memory.service:MemoryService",
     "router": "emily_router.service:Router",
     "world": "emily_world.service:World",
 }
