@@ -24,7 +24,11 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What every service can be told."""
 
     bus_endpoint: Annotated[
-        str, Meta(min_length=1, description="Zenoh endpoint of the bus router; tcp/ or tls/")
+        str,
+        Meta(
+            pattern=r"^(tcp|tls)/[^/]+:[0-9]{1,5}$",
+            description="Zenoh endpoint of the bus router, tcp/HOST:PORT or tls/HOST:PORT",
+        ),
     ] = "tcp/127.0.0.1:7447"
     bus_user: Annotated[str | None, Meta(description="User on a bus that asks for one")] = None
     bus_password_file: Annotated[Path | None, Meta(description="File that holds the bus password")] = None

@@ -86,6 +86,11 @@ def test_every_wrong_setting_is_named_with_its_value_its_bound_and_a_remedy() ->
     ]
 
 
+@pytest.mark.parametrize("endpoint", ["bogus", "tcp/", "tcp/host", "tcp/host:port", "http://host:1", ""])
+def test_what_is_no_endpoint_is_said_before_a_session_is_tried(endpoint: str) -> None:
+    assert "tcp/HOST:PORT" in problems(EMILY_REFLEX_BUS_ENDPOINT=endpoint)[1]
+
+
 def test_an_unknown_variable_is_answered_with_the_closest_that_there_is() -> None:
     _, closest, other = problems(EMILY_REFLEX_HTPP_PORT="1", EMILY_REFLEX_ZZZ="1")
     assert closest.endswith("EMILY_REFLEX_HTPP_PORT: no such setting; did you mean EMILY_REFLEX_HTTP_PORT?")
