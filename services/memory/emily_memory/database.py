@@ -13,8 +13,12 @@ from emily_postgres.migrating import Database as Schema
 from emily_postgres.migration import Migration, load
 from pgvector.psycopg import register_vector_async
 
+from emily_memory.record import STAGING
+
 SCHEMA = "memory"
 READER = "emily_memory_reader"
+WRITTEN = {"plan_cache_mode": "auto"}
+"""A batch is moved alike each time, so its plan may be kept."""
 SCANNED = {"hnsw.iterative_scan": "relaxed_order", "hnsw.max_scan_tuples": "20000"}
 
 
@@ -69,6 +73,7 @@ async def opened(
 
     async def writing(connection: Connection) -> None:
         await register_vector_async(connection)
+        await connection.execute(STAGING)
 
     async def reading(connection: Connection) -> None:
         await register_vector_async(connection)
@@ -78,7 +83,9 @@ async def opened(
     async with open_pool(url, schema=SCHEMA, name=f"{name} probe", size=1):
         await anyio.to_thread.run_sync(lambda: Schema(url, SCHEMA).migrate(migrations()))
     async with (
-        open_pool(url, schema=SCHEMA, name=f"{name} writer", size=size, configure=writing) as writer,
+        open_pool(
+            url, schema=SCHEMA, name=f"{name} writer", size=size, settings=WRITTEN, configure=writing
+        ) as writer,
         open_pool(
             url, schema=SCHEMA, name=f"{name} reader", size=size, settings=settings, configure=reading
         ) as reader,

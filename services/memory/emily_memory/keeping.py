@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -55,7 +56,7 @@ async def keep(connection: Connection, batch: Batch, space: Space, vectors: Vect
     if vectors is not None:
         require_fitting(vectors, len(batch.episodes), space)
     async with connection.transaction():
-        await _stage(connection, batch, space, vectors)
+        await _stage(connection, batch, vectors)
         cursor = await connection.execute(_move(space, embedded=vectors is not None), {"space": space.key})
         fresh = {found for (found,) in await cursor.fetchall()}
         if len(fresh) == len(batch.episodes):
@@ -86,19 +87,11 @@ def require_fitting(vectors: Vectors, count: int, space: Space) -> None:
         raise MemoryRefused(f"embedding[{int(some.argmin())}]: is all zeros, which is like nothing")
 
 
-async def _stage(connection: Connection, batch: Batch, space: Space, vectors: Vectors | None) -> None:
-    columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in COLUMNS.items()
-    )
-    await connection.execute(
-        sql.SQL(
-            "CREATE TEMP TABLE IF NOT EXISTS staging ({}, embedding halfvec) ON COMMIT DELETE ROWS"
-        ).format(columns)
-    )
+async def _stage(connection: Connection, batch: Batch, vectors: Vectors | None) -> None:
     halves = None if vectors is None else vectors.astype(np.float16)
     async with (
         connection.cursor(binary=True) as cursor,
-        cursor.copy(sql.SQL("COPY staging FROM STDIN (FORMAT binary)")) as copy,
+        cursor.copy("COPY staging FROM STDIN (FORMAT binary)") as copy,
     ):
         copy.set_types([*COLUMNS.values(), "halfvec"])
         for index, episode in enumerate(batch.episodes):
@@ -107,7 +100,8 @@ async def _stage(connection: Connection, batch: Batch, space: Space, vectors: Ve
             await copy.write_row((*values, vector))
 
 
-def _move(space: Space, *, embedded: bool) -> sql.Composed:
+@lru_cache
+def _move(space: Space, *, embedded: bool) -> bytes:
     """From staging to where it is found; gives the ids of what was new."""
     hot = tables(space).hot
     vectors = sql.SQL(
@@ -115,7 +109,7 @@ def _move(space: Space, *, embedded: bool) -> sql.Composed:
         " WHERE id IN (SELECT id FROM fresh)"
     ).format(hot)
     waiting = sql.SQL("INSERT INTO unembedded SELECT %(space)s, id FROM fresh")
-    return sql.SQL(
+    composed = sql.SQL(
         "WITH fresh AS (INSERT INTO episode ({columns})"
         " SELECT DISTINCT ON (namespace, content_hash) {columns} FROM staging"
         " ON CONFLICT DO NOTHING RETURNING id, namespace),"
@@ -123,7 +117,8 @@ def _move(space: Space, *, embedded: bool) -> sql.Composed:
         " elsewhere AS (INSERT INTO unembedded SELECT key, id FROM fresh, space"
         "  WHERE state <> 'retired' AND key <> %(space)s)"
         " SELECT id FROM fresh"
-    ).format(columns=_STAGED, vectors=vectors if embedded else waiting)
+    )
+    return composed.format(columns=_STAGED, vectors=vectors if embedded else waiting).as_bytes()
 
 
 async def _known(connection: Connection) -> dict[UUID, UUID]:

@@ -32,6 +32,12 @@ COLUMNS = {
 }
 """What is written, with types."""
 
+STAGING = (
+    f"CREATE TEMP TABLE staging ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())},"
+    " embedding halfvec) ON COMMIT DELETE ROWS"
+)
+"""Where a batch waits for its place; each writing connection has one."""
+
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _json = msgspec.json.Encoder().encode
 
