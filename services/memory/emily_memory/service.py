@@ -11,10 +11,10 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import psycopg
-from emily_bus import AskRefused
-from emily_contracts import Recall, RecallRequest
+from emily_bus import AskRefused, Subscription
+from emily_contracts import Overflow, Recall, RecallRequest, StoreRequest
 from emily_contracts.topic import AnyQuery
-from emily_contracts.topics import RECALL, STORE
+from emily_contracts.topics import BROADCAST, DECISION, RECALL, STORE
 from emily_postgres import reachable, url_of
 from emily_runtime import Life, Service, SettingsError
 from emily_runtime.logs import get_logger
@@ -26,6 +26,7 @@ from emily_memory.database import Database, opened
 from emily_memory.embedders import KINDS, Embedders
 from emily_memory.embedding import Embedder, Endpoint, choose
 from emily_memory.errors import MemoryRefused, StoreUnavailable
+from emily_memory.experience import Experience
 from emily_memory.forgetting import Policy
 from emily_memory.memory import Memory, remembering
 from emily_memory.metrics import Metrics
@@ -75,6 +76,8 @@ class MemoryService(Service[MemorySettings]):
                 await stack.enter_async_context(
                     life.bus.serve(query, partial(_answered, life, memory, answer))
                 )
+            lived = life.bus.subscribe(BROADCAST, DECISION, overflow=Overflow.DROP_OLDEST)
+            background.start_soon(_live, memory, await stack.enter_async_context(life.observe(lived)))
             life.ready("queries")
             await life.stopping.wait()
             background.cancel_scope.cancel()
@@ -94,6 +97,24 @@ class MemoryService(Service[MemorySettings]):
         )
         life.ready("database")
         return database
+
+
+async def _live(memory: Memory, events: Subscription) -> None:
+    """Stores what becomes an episode; a mind is never slowed down by it."""
+    experience = Experience()
+    async with anyio.create_task_group() as storing:
+        async for event in events:
+            request = experience.lived(event)
+            if request is not None:
+                storing.start_soon(_store, memory, request)
+
+
+async def _store(memory: Memory, request: StoreRequest) -> None:
+    try:
+        await memory.store(request)
+    except MemoryRefused as refusal:
+        memory.metrics.rejected.labels(type(refusal).__name__.lower()).inc()
+        _log.warning("experience not kept", reason=str(refusal))
 
 
 def _database_url(settings: MemorySettings) -> str:
