@@ -10,24 +10,37 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from emily_postgres.embedded import embedded
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """The URL of a server in a temporary folder."""
+    """The URL of a server in a temporary folder, which no power cut has to spare: it waits for no disk."""
     with tempfile.TemporaryDirectory(prefix="emily-pg-") as folder, embedded(Path(folder)) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+            connection.execute("SELECT pg_reload_conf()")
         yield url
 
 
 @contextmanager
-def database(server_url: str, *, template: str = "template1") -> Iterator[str]:
-    """The URL of a new database, dropped with the block."""
+def database(server_url: str, *, template: str | None = None) -> Iterator[str]:
+    """The URL of a new database, dropped with the block.
+
+    Args:
+        server_url: Of the server.
+        template: URL of a database to copy, which nobody may be connected to.
+    """
+    copied = "template1" if template is None else conninfo_to_dict(template)["dbname"]
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(str(copied))
+            )
         )
         try:
             yield server_url.replace("/postgres?", f"/{name}?")

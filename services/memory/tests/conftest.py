@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from emily_contracts import Episode, uuid7
 from emily_memory import spaces
-from emily_memory.database import Database, opened
+from emily_memory.database import SCHEMA, Database, migrations, opened
 from emily_memory.embedding.hashing import HashingEmbedder
 from emily_memory.embedding.minilm import MiniLM
+from emily_postgres.migrating import Database as Schema
 from emily_postgres.testing import database, server
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,10 +33,18 @@ def server_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def grown(server_url: str) -> Iterator[str]:
+    """Of a database that has memory's schema and nothing else."""
+    with database(server_url) as url:
+        Schema(url, SCHEMA).migrate(migrations())
+        yield url
+
+
 @pytest.fixture
-def url(server_url: str) -> Iterator[str]:
+def url(server_url: str, grown: str) -> Iterator[str]:
     """Of a database of the test's own."""
-    with database(server_url) as own:
+    with database(server_url, template=grown) as own:
         yield own
 
 
