@@ -21,7 +21,7 @@ class Tables(NamedTuple):
 
     @property
     def hot(self) -> sql.Identifier:
-        """Of new vectors, without an index."""
+        """Of new vectors, without an index of their likeness."""
         return sql.Identifier(f"hot_{self.key}")
 
     @property
@@ -51,6 +51,7 @@ async def register(connection: Connection, space: Space, *, state: str = "buildi
         await connection.execute("INSERT INTO space VALUES (%s, %s, %s, %s, %s, %s, %s)", fill)
         for table in (hot, indexed):
             await connection.execute(sql.SQL("CREATE TABLE {} {}").format(table, columns))
+            await connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(table))
             await connection.execute(
                 sql.SQL("ALTER TABLE {} ALTER COLUMN embedding SET STORAGE PLAIN").format(table)
             )
@@ -65,7 +66,6 @@ async def register(connection: Connection, space: Space, *, state: str = "buildi
                 sql.SQL("GRANT SELECT ON {} TO {}").format(table, sql.Identifier(READER))
             )
         for statement in (
-            "ALTER TABLE {table} ADD PRIMARY KEY (id)",
             "CREATE INDEX ON {table} (namespace, kind)",
             "CREATE INDEX ON {table} (namespace, occurred_at)",
             "CREATE INDEX ON {table} (namespace, actor) WHERE actor IS NOT NULL",
