@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
-from typing import Any
+from uuid import UUID
 
 import numpy as np
 import zstandard
+from emily_contracts.curation import Memory
 from emily_postgres import Connection
 from psycopg import sql
 
@@ -20,6 +21,9 @@ from emily_memory.jsonl import Header, Line, encoded
 ROWS = 500
 PATIENCE_S = 60
 """Who takes nothing for so long holds the snapshot no longer."""
+_QUERY = sql.SQL("{} WHERE e.namespace = %(namespace)s ORDER BY e.recorded_at, e.id").format(
+    remembered.SELECTED
+)
 _VECTOR_HEAD = 4
 """Bytes before the numbers in PostgreSQL's form of a vector."""
 
@@ -34,9 +38,11 @@ async def export(database: Database, namespace: str) -> AsyncGenerator[bytes]:
         space = await spaces.active(connection)
         yield encoded([await _header(connection, namespace, space)])
         async with connection.cursor(name="export") as cursor:
-            await cursor.execute(_query(space), {"namespace": namespace})
+            await cursor.execute(_QUERY, {"namespace": namespace})
             while rows := await cursor.fetchmany(ROWS):
-                yield encoded(map(_line, rows))
+                memories = [remembered.memory(row) for row in rows]
+                vectors = await _vectors(connection, space, [each.id for each in memories])
+                yield encoded(_line(each, vectors.get(each.id)) for each in memories)
 
 
 async def compressed(plain: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
@@ -53,6 +59,7 @@ async def compressed(plain: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 async def _snapshot(connection: Connection) -> AsyncIterator[None]:
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        await connection.execute("SET LOCAL cursor_tuple_fraction = 1")
         await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENCE_S}s'".encode())
         yield
 
@@ -70,24 +77,23 @@ async def _header(connection: Connection, namespace: str, space: Space | None) -
     )
 
 
-def _query(space: Space | None) -> sql.Composed:
-    """Rows of `remembered.SELECTED` with the vector behind them, in the order of recording."""
-    more: sql.Composable = sql.SQL(", NULL::bytea")
-    joined: sql.Composable = sql.SQL("")
-    if space is not None:
-        held = spaces.tables(space)
-        more = sql.SQL(", halfvec_send(coalesce(vi.embedding, vh.embedding))")
-        joined = sql.SQL("LEFT JOIN {} vi ON vi.id = e.id LEFT JOIN {} vh ON vh.id = e.id").format(
-            held.indexed, held.hot
-        )
-    return sql.SQL("{} WHERE e.namespace = %(namespace)s ORDER BY e.recorded_at, e.id").format(
-        remembered.selecting(more, joined)
+async def _vectors(connection: Connection, space: Space | None, ids: list[UUID]) -> dict[UUID, bytes]:
+    """Of those that have one, as lines hold it."""
+    if space is None:
+        return {}
+    held = spaces.tables(space)
+    cursor = await connection.execute(
+        sql.SQL(
+            "SELECT id, halfvec_send(embedding) FROM {} WHERE id = ANY(%(ids)s)"
+            " UNION ALL SELECT id, halfvec_send(embedding) FROM {} WHERE id = ANY(%(ids)s)"
+        ).format(held.indexed, held.hot),
+        {"ids": ids},
     )
+    return {
+        identity: np.frombuffer(sent, ">f2", offset=_VECTOR_HEAD).astype("<f2").tobytes()
+        for identity, sent in await cursor.fetchall()
+    }
 
 
-def _line(row: Sequence[Any]) -> Line:
-    *columns, sent = row
-    vector = None if sent is None else np.frombuffer(sent, ">f2", offset=_VECTOR_HEAD).astype("<f2").tobytes()
-    known = remembered.memory(columns)
-    fields = {name: getattr(known, name) for name in known.__struct_fields__}
-    return Line(**fields, vector=vector)
+def _line(memory: Memory, vector: bytes | None) -> Line:
+    return Line(**{name: getattr(memory, name) for name in memory.__struct_fields__}, vector=vector)

@@ -39,23 +39,11 @@ OWN = (
 )
 """Columns of an episode that are fields of a memory."""
 
-_NOTHING = sql.SQL("")
-
-
-def selecting(more: sql.Composable = _NOTHING, joined: sql.Composable = _NOTHING) -> sql.Composed:
-    """To stand before WHERE on the alias `e`; rows are read by `memory`.
-
-    Args:
-        more: Columns behind those of a memory, each after a comma.
-        joined: Where these come from.
-    """
-    return sql.SQL(
-        "SELECT {own}, coalesce(u.uses, 0), u.used_at, ARRAY(SELECT origin FROM derivation d"
-        " WHERE d.derived = e.id ORDER BY origin) {more} FROM episode e LEFT JOIN usage u USING (id) {joined}"
-    ).format(own=sql.SQL(", ").join(sql.Identifier("e", name) for name in OWN), more=more, joined=joined)
-
-
-SELECTED = selecting()
+SELECTED = sql.SQL(
+    "SELECT {own}, coalesce(u.uses, 0), u.used_at, ARRAY(SELECT origin FROM derivation d"
+    " WHERE d.derived = e.id ORDER BY origin) FROM episode e LEFT JOIN usage u USING (id)"
+).format(own=sql.SQL(", ").join(sql.Identifier("e", name) for name in OWN))
+"""To stand before WHERE on the alias `e`; rows are read by `memory`."""
 
 
 def memory(row: Sequence[Any]) -> Memory:
