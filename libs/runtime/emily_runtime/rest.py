@@ -5,8 +5,10 @@ It needs Litestar, which a service that has an API depends on by itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Request, Response
@@ -41,6 +43,27 @@ class StrictRequest(Request[Any, Any, Any]):
             ) from error
 
 
+def only_from(hosts: Collection[str]) -> Callable[[Request[Any, Any, Any]], None]:
+    """Refuses requests to another host name, or from the page of one: a browser that was led here.
+
+    The refusal is a `ProblemError`, 421 or 403.
+    """
+
+    def require_known(request: Request[Any, Any, Any]) -> None:
+        host = _host("//" + request.headers.get("host", ""))
+        if host not in hosts:
+            detail = f"Host: {host!r} is not served here; add it to allowed_hosts to allow it"
+            raise ProblemError(Problem(title="Misdirected request", status=421, detail=detail, field="Host"))
+        origin = request.headers.get("origin")
+        if origin is not None and _host(origin) not in hosts:
+            detail = (
+                f"Origin: pages of {origin!r} may not ask here; add its host to allowed_hosts to allow it"
+            )
+            raise ProblemError(Problem(title="Forbidden", status=403, detail=detail, field="Origin"))
+
+    return require_known
+
+
 def respond(error: ProblemError) -> Response[Problem]:
     """The problem as an answer."""
     return Response(
@@ -56,6 +79,13 @@ def responses(problem: type[Problem], *statuses: int) -> dict[int, ResponseSpec]
         )
         for status in statuses
     }
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def _problem(_: Request[Any, Any, Any], error: ProblemError) -> Response[Problem]:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 from emily_runtime.problems import Problem, field_of, malformed
-from emily_runtime.rest import HANDLERS, PROBLEM, StrictRequest, responses
+from emily_runtime.rest import HANDLERS, PROBLEM, StrictRequest, only_from, responses
 from litestar import Litestar, get, post
 from litestar.params import FromQuery, JSONBody
 from litestar.testing import TestClient
@@ -53,7 +53,11 @@ async def count(limit: FromQuery[int]) -> int:
 
 def answered(method: str, url: str, **options: Any) -> tuple[int, dict[str, Any]]:
     app = Litestar(
-        [make, count], exception_handlers=HANDLERS, request_class=StrictRequest, logging_config=None
+        [make, count],
+        before_request=only_from({"testserver.local"}),
+        exception_handlers=HANDLERS,
+        request_class=StrictRequest,
+        logging_config=None,
     )
     with TestClient(app) as client:
         answer = client.request(method, url, **options)
@@ -83,3 +87,19 @@ def test_a_parameter_that_does_not_fit_is_named() -> None:
 
 def test_a_path_that_does_not_exist_is_a_problem_too() -> None:
     assert answered("GET", "/nothing")[1]["title"] == "NotFound"
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("Host", "elsewhere.example", 421),
+        ("Host", "", 421),
+        ("Origin", "https://elsewhere.example", 403),
+        ("Host", "[", 421),
+        ("Origin", "null", 403),
+        ("Origin", "http://[", 403),
+    ],
+)
+def test_who_was_led_here_by_another_page_is_refused(header: str, value: str, status: int) -> None:
+    code, problem = answered("GET", "/things?limit=1", headers={header: value})
+    assert (code, problem["field"]) == (status, header)

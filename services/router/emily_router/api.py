@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from emily_contracts.attention import Attention, AttentionRequest
@@ -16,7 +15,7 @@ from emily_contracts.hypotheses import Hypotheses, HypothesesRequest
 from emily_contracts.stimulus import Stimulus, StimulusDraft
 from emily_contracts.topics import ATTEND, HYPOTHESISE
 from emily_runtime.problems import ProblemError
-from emily_runtime.rest import StrictRequest, responses
+from emily_runtime.rest import StrictRequest, only_from, responses
 from litestar import Litestar, Request, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.openapi import OpenAPIConfig, ResponseSpec
@@ -138,16 +137,9 @@ def create_app(open_traffic: Callable[[], Traffic], settings: RouterSettings, *,
     Args:
         open_traffic: Gives the traffic, or raises `Closed` while there is none.
     """
-
-    def require_known_host(request: Request[Any, Any, Any]) -> None:
-        host = urlsplit("//" + request.headers.get("host", "")).hostname
-        if host not in settings.allowed_hosts:
-            detail = f"Host: {host!r} is not served here; add it to allowed_hosts to allow it"
-            raise ProblemError(Problem(title="Misdirected request", status=421, detail=detail, field="Host"))
-
     return Litestar(
         [perceive, attend, hypothesise, stream, health],
-        before_request=require_known_host,
+        before_request=only_from(settings.allowed_hosts),
         dependencies={
             "traffic": Provide(open_traffic, sync_to_thread=False),
             "version": Provide(lambda: version, sync_to_thread=False),
