@@ -8,7 +8,7 @@ PACKAGES := contracts $(wildcard libs/*) $(wildcard services/*)
 MODULES := emily_contracts emily_bus emily_postgres emily_runtime emily_instinct emily_cognition emily \
            emily_reflex emily_workspace emily_inference emily_memory emily_router emily_world
 TYPED_TESTS := $(wildcard $(addsuffix /tests,$(PACKAGES))) tests
-BENCHMARKS := $(filter-out benchmarks/report.py benchmarks/loopback.py benchmarks/corpora.py benchmarks/table.py,$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out benchmarks/report.py benchmarks/loopback.py benchmarks/corpora.py benchmarks/locomo.py benchmarks/table.py,$(wildcard benchmarks/*.py))
 BIN := .venv/bin
 UV := $(shell command -v uv || echo .tools/bin/uv)
 export UV_LINK_MODE ?= copy

@@ -266,7 +266,7 @@ async def measure(url: str, texts: Corpus, points: Corpus) -> dict[str, Any]:
             url,
             schema="memory",
             name="by hand",
-            settings={"hnsw.ef_search": "100"},
+            settings={"hnsw.ef_search": "160"},
             configure=register_vector_async,
         ) as pool,
     ):

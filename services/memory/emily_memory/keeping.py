@@ -16,7 +16,7 @@ from psycopg import sql
 
 from emily_memory.embedding.space import Space
 from emily_memory.errors import MemoryRefused
-from emily_memory.record import COLUMNS, Kept, row
+from emily_memory.record import COLUMNS, Kept, content_hash, row
 from emily_memory.spaces import tables
 
 Vectors = NDArray[np.float32]
@@ -58,15 +58,23 @@ async def keep(connection: Connection, batch: Batch, space: Space, vectors: Vect
     async with connection.transaction():
         await _stage(connection, batch, vectors)
         cursor = await connection.execute(_move(space, embedded=vectors is not None), {"space": space.key})
-        fresh = {found for (found,) in await cursor.fetchall()}
-        if len(fresh) == len(batch.episodes):
-            known: dict[UUID, UUID] = {}
-        else:
-            known = await _known(connection)
+        fresh = set(await cursor.fetchall())
+        known = {} if len(fresh) == len(batch.episodes) else await _known(connection)
     return [
-        Kept(episode.id, True) if episode.id in fresh else Kept(known.get(episode.id, episode.id), False)
-        for episode in batch.episodes
+        _kept(episode, (namespace, content_hash(episode)), fresh, known)
+        for namespace, episode in zip(batch.namespaces, batch.episodes, strict=True)
     ]
+
+
+def _kept(
+    episode: Episode, moment: tuple[str, bytes], fresh: set[tuple[Any, ...]], known: dict[Any, UUID]
+) -> Kept:
+    if (episode.id, *moment) in fresh:
+        return Kept(episode.id, True)
+    holder = known.get(moment)
+    if holder is not None:
+        return Kept(holder, False)
+    return Kept(episode.id, False, f"episode.id: {episode.id} is another episode's; give it one of its own")
 
 
 def require_fitting(vectors: Vectors, count: int, space: Space) -> None:
@@ -105,26 +113,29 @@ def _move(space: Space, *, embedded: bool) -> bytes:
     """From staging to where it is found; gives the ids of what was new."""
     hot = tables(space).hot
     vectors = sql.SQL(
-        "INSERT INTO {} SELECT id, namespace, kind, actor, occurred_at, embedding FROM staging"
-        " WHERE id IN (SELECT id FROM fresh)"
+        "INSERT INTO {} SELECT DISTINCT ON (id) id, namespace, kind, actor, occurred_at, embedding FROM staging"
+        " JOIN fresh USING (id, namespace, content_hash)"
     ).format(hot)
     waiting = sql.SQL("INSERT INTO unembedded SELECT %(space)s, id FROM fresh")
     composed = sql.SQL(
         "WITH fresh AS (INSERT INTO episode ({columns})"
         " SELECT DISTINCT ON (namespace, content_hash) {columns} FROM staging"
-        " ON CONFLICT DO NOTHING RETURNING id, namespace),"
+        " ON CONFLICT DO NOTHING RETURNING id, namespace, content_hash),"
         " found AS ({vectors}),"
         " elsewhere AS (INSERT INTO unembedded SELECT key, id FROM fresh, space"
         "  WHERE state <> 'retired' AND key <> %(space)s)"
-        " SELECT id FROM fresh"
+        " SELECT id, namespace, content_hash FROM fresh"
     )
     return composed.format(columns=_STAGED, vectors=vectors if embedded else waiting).as_bytes()
 
 
-async def _known(connection: Connection) -> dict[UUID, UUID]:
-    """For what was not new: the id that holds its content."""
+async def _known(connection: Connection) -> dict[Any, UUID]:
+    """The id that holds a moment, by namespace and hash: a believed one, or the same one, retracted."""
     cursor = await connection.execute(
-        "SELECT s.id, e.id FROM staging s JOIN episode e ON e.namespace = s.namespace"
-        " AND e.content_hash = s.content_hash AND e.retracted_at IS NULL"
+        "SELECT s.namespace, s.content_hash, e.id FROM staging s JOIN episode e"
+        " ON e.id = s.id AND e.namespace = s.namespace AND e.content_hash = s.content_hash"
+        " UNION ALL"
+        " SELECT s.namespace, s.content_hash, e.id FROM staging s JOIN episode e"
+        " ON e.namespace = s.namespace AND e.content_hash = s.content_hash AND e.retracted_at IS NULL"
     )
-    return dict(await cursor.fetchall())
+    return {(namespace, moment): identity for namespace, moment, identity in await cursor.fetchall()}

@@ -18,7 +18,7 @@ MOST_WORDS = 64
 K1, B = 1.2, 0.75
 
 
-class Query(NamedTuple):
+class Words(NamedTuple):
     """The words of a query.
 
     Attributes:
@@ -33,10 +33,10 @@ class Query(NamedTuple):
     mean_length: float
 
 
-NO_WORDS = Query([], [], "", 1.0)
+NO_WORDS = Words([], [], "", 1.0)
 
 
-async def weigh(connection: Connection, namespace: str, text: str) -> Query:
+async def weigh(connection: Connection, namespace: str, text: str) -> Words:
     """The words of a text, as the namespace weighs them."""
     cursor = await connection.execute(
         "SELECT a.lexeme, coalesce(w.episodes, 0), c.episodes, c.words"
@@ -56,7 +56,7 @@ async def weigh(connection: Connection, namespace: str, text: str) -> Query:
             break
         sum_of += count
         looked_for.append(lexeme)
-    return Query(
+    return Words(
         [row[0] for row in rows],
         [math.log(1 + max(0.0, episodes - row[1] + 0.5) / (row[1] + 0.5)) for row in rows],
         " | ".join(map(_quoted, looked_for)),

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from emily_memory.database import Database
 from emily_memory.embedding.space import Space
-from emily_memory.lexicon import LOOKED_FOR, NO_WORDS, Query, weigh
+from emily_memory.lexicon import LOOKED_FOR, NO_WORDS, Words, weigh
 from emily_memory.selecting import Conditions, conditions
 from emily_memory.spaces import tables
 from emily_memory.statement import every, plain, scored
@@ -135,7 +135,7 @@ def _plain_values(sought: Sought) -> dict[str, Any]:
     }
 
 
-def _weighed_values(sought: Sought, query: Query) -> dict[str, Any]:
+def _weighed_values(sought: Sought, query: Words) -> dict[str, Any]:
     request, weights = sought.request, sought.weights
     return {
         "lexemes": query.lexemes,

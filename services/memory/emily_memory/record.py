@@ -80,7 +80,14 @@ def row(namespace: str, episode: Episode, source: dict[str, str]) -> tuple[Any, 
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What became of an episode that was to be stored."""
+    """What became of an episode that was to be stored.
+
+    Attributes:
+        id: Of the episode that holds it.
+        new: Whether it was stored now.
+        refused: Why it was not stored and is not known either.
+    """
 
     id: UUID
     new: bool
+    refused: str | None = None

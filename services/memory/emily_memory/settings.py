@@ -26,7 +26,7 @@ class MemorySettings(ServiceSettings, frozen=True, kw_only=True):
     connections: Annotated[int, Meta(ge=1, le=64, description="To write with, and as many to read with")] = 4
     ef_search: Annotated[
         int, Meta(ge=10, le=1000, description="Width of a search in the index: recall against time")
-    ] = 100
+    ] = 160
     embedder: Annotated[
         Kind, Meta(description="Of a new database; later, emily memory reembed changes it")
     ] = "minilm"

@@ -109,7 +109,9 @@ class Writer:
             await self._flush_apart(batch, failure)
         else:
             for each, what in zip(batch, kept, strict=True):
-                if not each.kept.done():
+                if what.refused is not None:
+                    _fail([each], MemoryRefused(what.refused))
+                elif not each.kept.done():
                     each.kept.set_result((what, vectors is not None))
 
     async def _flush_apart(self, batch: list[_Waiting], failure: Exception) -> None:

@@ -76,7 +76,7 @@ def episode() -> Callable[..., Episode]:
     def make(number: int = 0, content: str | None = None, **fields: Any) -> Episode:
         at = BEGINNING + timedelta(seconds=number)
         identity = uuid7(at, number.to_bytes(10))
-        given = {"id": identity, "occurred_at": at, "content": content or f"moment {number}"}
+        given: dict[str, Any] = {"id": identity, "occurred_at": at, "content": content or f"moment {number}"}
         return Episode(**(given | fields))
 
     return make

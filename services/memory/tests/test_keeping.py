@@ -64,6 +64,29 @@ async def test_twins_in_one_batch_become_one(
     assert len({each.id for each in answers}) == 1
 
 
+async def test_an_id_that_another_episode_has_is_refused_and_never_acknowledged(
+    memory: Database, embedder: HashingEmbedder, episode: Make
+) -> None:
+    known, other = episode(1), episode(1, "another content")
+    first, second = await kept(memory, embedder, [known, other])
+    assert first == Kept(known.id, True)
+    assert second.refused is not None
+    assert f"episode.id: {known.id} is another episode's" in second.refused
+    batch = Batch(["work"], [known], [{}])
+    async with memory.writer.connection() as connection:
+        (elsewhere,) = await keep(connection, batch, embedder.space, embedder.embed([known.content]))
+    assert elsewhere.refused is not None
+
+
+async def test_a_moment_that_was_corrected_is_still_known(
+    memory: Database, embedder: HashingEmbedder, episode: Make
+) -> None:
+    await kept(memory, embedder, [episode(1)])
+    async with memory.writer.connection() as connection:
+        await connection.execute("UPDATE episode SET retracted_at = now()")
+    assert await kept(memory, embedder, [episode(1)]) == [Kept(episode(1).id, False)]
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_every_text_is_stored_as_it_is(
     memory: Database, embedder: HashingEmbedder, episode: Make, text: str
@@ -105,3 +128,11 @@ async def test_a_reader_sees_its_namespace_and_no_other(
             row = await (await connection.execute("SELECT count(*) FROM episode")).fetchone()
             counts.append(row)
     assert counts == [(1,), (0,), (1,)]
+
+
+async def test_the_same_episode_twice_in_one_batch_is_one(
+    memory: Database, embedder: HashingEmbedder, episode: Make
+) -> None:
+    answers = await kept(memory, embedder, [episode(1), episode(1)])
+    assert {each.id for each in answers} == {episode(1).id}
+    assert await one(memory, "SELECT count(*) FROM episode") == 1
