@@ -113,8 +113,8 @@ def _move(space: Space, *, embedded: bool) -> bytes:
     """From staging to where it is found; gives the ids of what was new."""
     hot = tables(space).hot
     vectors = sql.SQL(
-        "INSERT INTO {} SELECT DISTINCT ON (id) id, namespace, kind, actor, occurred_at, embedding FROM staging"
-        " JOIN fresh USING (id, namespace, content_hash)"
+        "INSERT INTO {} SELECT DISTINCT ON (id) id, namespace, kind, actor, occurred_at, embedding"
+        " FROM staging JOIN fresh USING (id, namespace, content_hash)"
     ).format(hot)
     waiting = sql.SQL("INSERT INTO unembedded SELECT %(space)s, id FROM fresh")
     composed = sql.SQL(
