@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+import psutil
 import psycopg
 
 from emily_postgres.errors import ServerFailed
@@ -224,14 +225,10 @@ def _end_orphan(folder: Path) -> None:
 
 
 def _is_postgres(pid: int) -> bool:
-    done = subprocess.run(  # noqa: S603
-        ["ps", "-o", "comm=", "-p", str(pid)],  # noqa: S607
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=START_TIMEOUT_S,
-        check=False,
-    )
-    return done.stdout.strip() == b"postgres"
+    try:
+        return psutil.Process(pid).name() == "postgres"
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _initialise(binaries: Path, data: Path, owner: _Owner) -> None:

@@ -16,8 +16,12 @@ async def test_connections_are_of_the_schema_and_plan_for_the_values_at_hand(url
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://u:hush@127.0.0.1:1/x", "nonsense=1 password=hush"]
-)  # pragma: allowlist secret
+    "url",
+    [
+        "postgresql://u:hush@127.0.0.1:1/x",  # pragma: allowlist secret
+        "nonsense=1 password=hush",
+    ],
+)
 async def test_a_database_that_is_away_is_named_without_its_password(url: str) -> None:
     with pytest.raises(DatabaseUnavailable) as caught:
         async with open_pool(url, schema="memory", name="test", timeout_s=1):

@@ -27,7 +27,7 @@ class Probe:
     def __init__(self, memory: Memory, *, share: float, seed: int = 0) -> None:
         self._memory = memory
         self._share = share
-        self._chance = random.Random(seed)  # noqa: S311 - sampling, not secrets
+        self._chance = random.Random(seed)  # noqa: S311 # nosec B311 - sampling
         self._send, self._receive = anyio.create_memory_object_stream[RecallRequest](MOST_WAITING)
         self._found: deque[float] = deque(maxlen=PROBES)
 
