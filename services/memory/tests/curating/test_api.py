@@ -29,7 +29,7 @@ PROBLEM = "application/problem+json"
 
 def client(open_rooms: Callable[[], Rooms]) -> httpx.AsyncClient:
     app = create_app(open_rooms, version="1")
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, timeout=20)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, timeout=20)  # type: ignore[arg-type]  # Litestar types its scopes more closely
 
 
 @pytest.fixture
