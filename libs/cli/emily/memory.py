@@ -1,0 +1,252 @@
+"""`emily memory`: look at what she remembers, and why she recalls it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from emily_contracts import Recall, RecallRequest
+from emily_contracts.curation import ListRequest, Page, ShowRequest, StatsRequest
+from emily_contracts.topics import LIST_MEMORIES, MEMORY_HISTORY, MEMORY_STATS, RECALL, SHOW_MEMORY
+
+from emily import memory_changes, memory_files, memory_upkeep, memory_view
+from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, out, print_json, reports_errors
+from emily.memory_ask import (
+    DEFAULT_NAMESPACE,
+    Actor,
+    Before,
+    Identity,
+    Kinds,
+    Limit,
+    Namespace,
+    Session,
+    Since,
+    Words,
+    ask,
+    made,
+    moment,
+    words,
+)
+from emily.system import Layout
+
+app = typer.Typer(
+    help="Look at memories, correct them, let them go.",
+    no_args_is_help=True,
+    epilog='Example: [bold]emily memory search "a seven"[/]',
+)
+
+Sought = Annotated[str, typer.Argument(metavar="TEXT", help="Words, or a meaning.")]
+Known = Annotated[
+    bool, typer.Option("--known", help="As it was on record then, without what was learned later.")
+]
+
+
+@app.command()
+@reports_errors
+def search(
+    text: Sought,
+    limit: Limit = 10,
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    kind: Kinds = None,
+    actor: Actor = None,
+    session: Session = None,
+    context: Words = None,
+    since: Since = None,
+    before: Before = None,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Recall by meaning and words, best first.
+
+    Example: emily memory search "what is a seven" --kind episode --limit 5
+    """
+    chosen = _chosen(kind, actor, session, context, since, before)
+    found = _recalled(state_dir, namespace=namespace, text=text, limit=limit, **chosen)
+    if as_json:
+        print_json(found)
+        return
+    out.print(memory_view.listed(found.episodes, scores=True))
+    _say_how(found)
+
+
+@app.command()
+@reports_errors
+def explain(
+    text: Sought,
+    limit: Limit = 10,
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Recall, and tell what each score is the weighted sum of.
+
+    Example: emily memory explain "what is a seven"
+    """
+    found = _recalled(state_dir, namespace=namespace, text=text, limit=limit, explain=True)
+    if as_json:
+        print_json(found)
+        return
+    out.print(memory_view.explained(found.episodes))
+    _say_how(found)
+
+
+@app.command("as-of")
+@reports_errors
+def as_of(
+    time: Annotated[str, typer.Argument(metavar="TIME", help="Such as 2026-01-31 or 2026-01-31T12:30Z.")],
+    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="Words, or a meaning.")] = None,
+    known: Known = False,
+    limit: Limit = 10,
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """What held in the world at a time: recalled for a text, or the newest of it.
+
+    Example: emily memory as-of 2026-01-31 "where is the key"
+    """
+    at = moment(time, "TIME")
+    times = {"as_of": at, "known_at": at if known else None}
+    found: Recall | Page
+    if text is None:
+        found = _listed(state_dir, namespace=namespace, limit=limit, **times)
+        table = memory_view.listed(found.memories)
+    else:
+        found = _recalled(state_dir, namespace=namespace, text=text, limit=limit, **times)
+        table = memory_view.listed(found.episodes, scores=True)
+    if as_json:
+        print_json(found)
+        return
+    out.print(table)
+
+
+@app.command("list")
+@reports_errors
+def list_memories(
+    limit: Limit = 20,
+    after: Annotated[str | None, typer.Option(help="`next` of the page before.")] = None,
+    archived: Annotated[
+        bool, typer.Option("--forgotten", help="What is forgotten and not yet purged.")
+    ] = False,
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    kind: Kinds = None,
+    actor: Actor = None,
+    session: Session = None,
+    context: Words = None,
+    since: Since = None,
+    before: Before = None,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """List memories, newest first.
+
+    Example: emily memory list --actor ann --from 2026-01-01
+    """
+    chosen = _chosen(kind, actor, session, context, since, before)
+    page = _listed(state_dir, namespace=namespace, limit=limit, after=after, archived=archived, **chosen)
+    if as_json:
+        print_json(page)
+        return
+    out.print(memory_view.listed(page.memories))
+    if page.next is not None:
+        out.print(f"There are more: --after {page.next}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+@reports_errors
+def show(
+    memory_id: Identity,
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Show one memory with its record, whatever became of it.
+
+    Example: emily memory show 019b76da-abe8-7000-8000-000000000001
+    """
+    request = made(ShowRequest, namespace=namespace, id=memory_id)
+    memory = ask(Layout(state_dir=state_dir.absolute()), SHOW_MEMORY, request)
+    if as_json:
+        print_json(memory)
+        return
+    out.print(memory_view.shown(memory))
+
+
+@app.command()
+@reports_errors
+def history(
+    memory_id: Identity,
+    namespace: Namespace = DEFAULT_NAMESPACE,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Show all versions of a memory, oldest first, and what was done to them.
+
+    Example: emily memory history 019b76da-abe8-7000-8000-000000000001
+    """
+    request = made(ShowRequest, namespace=namespace, id=memory_id)
+    told = ask(Layout(state_dir=state_dir.absolute()), MEMORY_HISTORY, request)
+    if as_json:
+        print_json(told)
+        return
+    out.print(memory_view.told(told))
+
+
+@app.command()
+@reports_errors
+def stats(
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", help="Of which; of all by default.")
+    ] = None,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Count what is remembered, and in which embedding spaces.
+
+    Example: emily memory stats --json
+    """
+    request = made(StatsRequest, namespace=namespace)
+    counted = ask(Layout(state_dir=state_dir.absolute()), MEMORY_STATS, request)
+    if as_json:
+        print_json(counted)
+        return
+    out.print(memory_view.counted(counted))
+
+
+memory_changes.register(app)
+memory_files.register(app)
+memory_upkeep.register(app)
+
+
+def _chosen(
+    kind: list[str] | None,
+    actor: str | None,
+    session: str | None,
+    context: list[str] | None,
+    since: str | None,
+    before: str | None,
+) -> dict[str, Any]:
+    return {
+        "kinds": kind or (),
+        "actor": actor,
+        "session": session,
+        "context": words(context),
+        "occurred_from": moment(since, "--from"),
+        "occurred_before": moment(before, "--before"),
+    }
+
+
+def _recalled(state_dir: Path, **fields: Any) -> Recall:
+    return ask(Layout(state_dir=state_dir.absolute()), RECALL, made(RecallRequest, **fields))
+
+
+def _listed(state_dir: Path, **fields: Any) -> Page:
+    return ask(Layout(state_dir=state_dir.absolute()), LIST_MEMORIES, made(ListRequest, **fields))
+
+
+def _say_how(found: Recall) -> None:
+    more = "; there are no more" if found.exhausted else ""
+    out.print(f"{len(found.episodes)} recalled, path {found.path}{more}.", highlight=False)
+    if found.path.startswith("lexical"):
+        out.print("The embedder is down: only words were looked for.", highlight=False)

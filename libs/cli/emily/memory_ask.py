@@ -1,0 +1,118 @@
+"""How commands of `emily memory` ask, over the bus, and what they share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import anyio
+import msgspec
+import typer
+from emily_bus import AskError, AskTimeout, Bus, BusSettings, BusUnavailable, NoResponder
+from emily_contracts import uuid7
+from emily_contracts.topic import Query
+
+from emily import launch
+from emily.errors import CommandError, NotUp
+from emily.system import Layout
+
+ASK_TIMEOUT_S = 35.0
+DEFAULT_NAMESPACE = "mind"
+"""Where she keeps what she lives through herself."""
+
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Whose memories.")]
+Identity = Annotated[UUID, typer.Argument(metavar="ID", help="Of the memory, as the list shows it.")]
+Reason = Annotated[str, typer.Option(help="Why, in your words; kept in its history.")]
+Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Of this kind only; repeatable.")]
+Actor = Annotated[str | None, typer.Option(help="About or from whom only.")]
+Session = Annotated[str | None, typer.Option(help="Of this session only.")]
+Words = Annotated[
+    list[str] | None, typer.Option("--context", metavar="KEY=WORD", help="With this word only; repeatable.")
+]
+Since = Annotated[str | None, typer.Option("--from", metavar="TIME", help="That happened then or later.")]
+Before = Annotated[str | None, typer.Option("--before", metavar="TIME", help="That happened before then.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")]
+
+
+def ask[Req: msgspec.Struct, Rep: msgspec.Struct](
+    layout: Layout, query: Query[Req, Rep], request: Req, *, timeout_s: float = ASK_TIMEOUT_S
+) -> Rep:
+    """What memory answers.
+
+    Raises:
+        NotUp: Emily is not up, or nobody serves memory.
+        CommandError: It refused, or did not answer in time.
+    """
+    running = launch.require_running(layout).layout
+    return anyio.run(_ask, running, query, request, timeout_s)
+
+
+def made[S: msgspec.Struct](type: type[S], **fields: Any) -> S:
+    """A request of the contract.
+
+    Raises:
+        CommandError: A field does not fit.
+    """
+    try:
+        return msgspec.convert(fields, type)
+    except msgspec.ValidationError as failure:
+        raise CommandError(str(failure), "look at the options with --help") from None
+
+
+def said[S: msgspec.Struct](type: type[S], **fields: Any) -> S:
+    """A request with an envelope, that a person makes now.
+
+    Raises:
+        CommandError: A field does not fit.
+    """
+    at = datetime.now(UTC)
+    identity = uuid7(at)
+    return made(type, id=identity, at=at, stimulus_id=identity, **fields)
+
+
+def moment(text: str | None, option: str) -> datetime | None:
+    """A time that a person typed; of this machine's zone unless it names one.
+
+    Raises:
+        CommandError: It is none.
+    """
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return at if at.tzinfo is not None else at.astimezone()
+    except (ValueError, OverflowError):
+        raise CommandError(
+            f"{option} {text}: is not a time", "such as 2026-01-31, 2026-01-31T12:30 or 2026-01-31T12:30Z"
+        ) from None
+
+
+def words(pairs: list[str] | None) -> dict[str, str]:
+    """Words by key, as a person typed them.
+
+    Raises:
+        CommandError: One is not KEY=WORD.
+    """
+    found = {}
+    for pair in pairs or ():
+        key, equals, word = pair.partition("=")
+        if not key or not equals:
+            raise CommandError(f"--context {pair}: is not KEY=WORD", "such as --context room=hall")
+        found[key] = word
+    return found
+
+
+async def _ask[Req: msgspec.Struct, Rep: msgspec.Struct](
+    layout: Layout, query: Query[Req, Rep], request: Req, timeout_s: float
+) -> Rep:
+    bus = BusSettings(endpoint=layout.bus_endpoint)
+    try:
+        async with Bus.open(bus, namespace=f"emily/{layout.colour}", name="memory-command") as colour:
+            return await colour.ask(query, request, timeout=timeout_s)
+    except (NoResponder, BusUnavailable):
+        raise NotUp("memory is not up", "look at it with: emily status") from None
+    except AskTimeout as failure:
+        raise CommandError(str(failure), "ask again, or look at the log of memory") from None
+    except AskError as refusal:
+        raise CommandError(str(refusal)) from None

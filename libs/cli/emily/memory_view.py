@@ -1,0 +1,139 @@
+"""Memories on a terminal: tables of one line each, or all that is known of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from emily_contracts import Episode
+from emily_contracts.curation import Erasure, History, Memory, Stats
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+COMPONENTS = ("dense", "lexical", "affect", "recency", "importance", "use")
+_STYLES = {"retracted": "red", "forgotten": "yellow", "superseded": "cyan"}
+
+
+def plain(text: str) -> Text:
+    """A text that can't steer the terminal, and is no markup."""
+    return Text("".join(each if each.isprintable() else " " if each.isspace() else "�" for each in text))
+
+
+def when(at: datetime | None) -> str:
+    """A time in UTC, to the second."""
+    return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def listed(memories: Iterable[Episode], *, scores: bool = False) -> Table:
+    """A line for each."""
+    table = Table("happened", "kind", "actor", "content", "id", expand=True)
+    if scores:
+        table = Table("score", "happened", "kind", "actor", "content", "id", expand=True)
+    for column in table.columns:
+        column.no_wrap = True
+    table.columns[-1].min_width = 36
+    table.columns[-2].ratio = 1
+    table.columns[-2].overflow = "ellipsis"
+    for memory in memories:
+        first = (_number(memory.score),) if scores else ()
+        cells = (when(memory.occurred_at), memory.kind, memory.actor or "", plain(memory.content))
+        table.add_row(*first, *cells, str(memory.id))
+    return table
+
+
+def explained(episodes: Sequence[Episode]) -> Table:
+    """What each score is the weighted sum of; `-` is unknown."""
+    table = Table("score", *COMPONENTS, "content", "id", expand=True)
+    for column in table.columns:
+        column.no_wrap = True
+    table.columns[-1].min_width = 36
+    table.columns[-2].ratio = 1
+    table.columns[-2].overflow = "ellipsis"
+    for episode in episodes:
+        parts = [_number(getattr(episode.components, name, None)) for name in COMPONENTS]
+        table.add_row(_number(episode.score), *parts, plain(episode.content), str(episode.id))
+    return table
+
+
+def shown(memory: Memory) -> RenderableType:
+    """All that is known of one."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in _fields(memory):
+        table.add_row(Text(name, style="dim"), value)
+    return Group(plain(memory.content), table)
+
+
+def told(history: History) -> RenderableType:
+    """Versions, oldest first, and what was done."""
+    versions = Table("recorded", "holds from", "until", "state", "content", "id", expand=True)
+    for column in versions.columns:
+        column.no_wrap = column.header != "content"
+    versions.columns[-2].ratio = 1
+    for version in history.versions:
+        state = _state(version)
+        versions.add_row(
+            when(version.recorded_at),
+            when(version.valid_from),
+            when(version.valid_to),
+            Text(state, style=_STYLES.get(state, "green")),
+            plain(version.content),
+            str(version.id),
+        )
+    changes = Table("at", "what", "memory", "by", "reason")
+    for change in history.changes:
+        other = "" if change.other is None else str(change.other)
+        changes.add_row(when(change.at), change.did, str(change.id), other, plain(change.reason))
+    return Group(versions, changes) if history.changes else versions
+
+
+def counted(stats: Stats) -> RenderableType:
+    """Of namespaces and of spaces."""
+    namespaces = Table("namespace", "memories", "forgotten", "pinned", "actors", "first", "last", "text")
+    for each in stats.namespaces:
+        numbers = map(str, (each.memories, each.archived, each.pinned, each.actors))
+        size = f"{each.bytes / 1e6:.1f} MB"
+        namespaces.add_row(each.namespace, *numbers, when(each.first_at), when(each.last_at), size)
+    spaces = Table("space", "answers", "model", "meaning", "indexed", "hot", "missing")
+    for space in stats.spaces:
+        numbers = map(str, (space.indexed, space.hot, space.missing))
+        yes = ("yes" if space.active else "no", plain(space.model), "yes" if space.semantic else "no")
+        spaces.add_row(space.key, *yes, *numbers)
+    return Group(namespaces, spaces, f"schema version {stats.schema_version}")
+
+
+def erased(erasure: Erasure, actor: str) -> str:
+    """In a sentence."""
+    would = "would be removed" if erasure.dry_run else "removed"
+    what = f"{erasure.memories} memories about {actor}, {erasure.derived} derived from them"
+    left = "" if erasure.left is None else f" Left when looking again: {erasure.left}."
+    return f"{what} and {erasure.vectors} vectors {would}.{left}"
+
+
+def _fields(memory: Memory) -> Iterable[tuple[str, Text]]:
+    for name in memory.__struct_fields__:
+        value: Any = getattr(memory, name)
+        if name in {"content", "score", "components"} or value is None or value in ((), {}):
+            continue
+        if isinstance(value, datetime):
+            text = when(value)
+        elif isinstance(value, dict):
+            text = ", ".join(f"{key}={word}" for key, word in value.items())
+        elif isinstance(value, tuple):
+            text = ", ".join(map(str, value))
+        else:
+            text = str(value)
+        yield name, plain(text)
+
+
+def _state(memory: Memory) -> str:
+    if memory.retracted_at is not None:
+        return "retracted"
+    if memory.archived_at is not None:
+        return "forgotten"
+    return "held" if memory.superseded_by is None else "superseded"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
