@@ -18,9 +18,11 @@ from emily_contracts.topics import BROADCAST, DECISION, RECALL, STORE
 from emily_postgres import reachable, url_of
 from emily_runtime import Life, Service, SettingsError
 from emily_runtime.logs import get_logger
+from litestar import Litestar
 from psycopg_pool import PoolTimeout
 
-from emily_memory import maintaining, spaces
+from emily_memory import curating, maintaining, spaces
+from emily_memory.api import create_app
 from emily_memory.consolidation import Consolidating
 from emily_memory.database import Database, opened
 from emily_memory.embedders import KINDS, Embedders
@@ -31,6 +33,7 @@ from emily_memory.forgetting import Policy
 from emily_memory.memory import Memory, remembering
 from emily_memory.metrics import Metrics
 from emily_memory.probing import Probe
+from emily_memory.rooms import Rooms
 from emily_memory.settings import MemorySettings
 from emily_memory.upkeep import Upkeep
 
@@ -48,6 +51,14 @@ class MemoryService(Service[MemorySettings]):
     name = "memory"
     settings_type = MemorySettings
     needs = ("database", "queries")
+
+    def __init__(self, settings: MemorySettings) -> None:
+        super().__init__(settings)
+        self._rooms: Rooms | None = None
+
+    def http(self, life: Life) -> Litestar:
+        """The API."""
+        return create_app(self._open_rooms, version=life.version)
 
     async def main(self, life: Life) -> None:
         """Answers until it is stopped; what was taken in by then is written."""
@@ -71,16 +82,27 @@ class MemoryService(Service[MemorySettings]):
                 consolidation = Consolidating(memory, upkeep, hours=self.settings.consolidate_every_h)
                 background.start_soon(life.tasks.restarting, "consolidation", consolidation.run)
             background.start_soon(life.tasks.restarting, "probe", probe.run)
-            served = _answers(memory, probe) | maintaining.answers(memory, embedders, policy)
+            served = (
+                _answers(memory, probe)
+                | curating.answers(database)
+                | maintaining.answers(memory, embedders, policy)
+            )
             for query, answer in served.items():
                 await stack.enter_async_context(
                     life.bus.serve(query, partial(_answered, life, memory, answer))
                 )
             lived = life.bus.subscribe(BROADCAST, DECISION, overflow=Overflow.DROP_OLDEST)
             background.start_soon(_live, memory, await stack.enter_async_context(life.observe(lived)))
+            self._rooms = Rooms(database, memory.store, memory.recall)
             life.ready("queries")
             await life.stopping.wait()
+            self._rooms = None
             background.cancel_scope.cancel()
+
+    def _open_rooms(self) -> Rooms:
+        if self._rooms is None:
+            raise StoreUnavailable("memory is starting or stopping; ask again in a moment")
+        return self._rooms
 
     async def _open(self, stack: AsyncExitStack, url: str, life: Life) -> Database | None:
         """The database as soon as it is there; none when the service is stopped before."""
