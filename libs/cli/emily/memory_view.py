@@ -27,34 +27,30 @@ def when(at: datetime | None) -> str:
 
 
 def listed(memories: Iterable[Episode], *, scores: bool = False) -> Table:
-    """A line for each."""
-    table = Table("happened", "kind", "actor", "content", "id", expand=True)
-    if scores:
-        table = Table("score", "happened", "kind", "actor", "content", "id", expand=True)
-    for column in table.columns:
-        column.no_wrap = True
-    table.columns[-1].min_width = 36
-    table.columns[-2].ratio = 1
-    table.columns[-2].overflow = "ellipsis"
+    """A row for each: what it is, and under it when it happened, its kind, its actor and its id."""
+    table = Table(*(("score",) if scores else ()), "memory", expand=True, show_lines=True)
+    table.columns[-1].ratio = 1
     for memory in memories:
         first = (_number(memory.score),) if scores else ()
-        cells = (when(memory.occurred_at), memory.kind, memory.actor or "", plain(memory.content))
-        table.add_row(*first, *cells, str(memory.id))
+        table.add_row(*first, _told(memory))
     return table
 
 
 def explained(episodes: Sequence[Episode]) -> Table:
     """What each score is the weighted sum of; `-` is unknown."""
-    table = Table("score", *COMPONENTS, "content", "id", expand=True)
-    for column in table.columns:
-        column.no_wrap = True
-    table.columns[-1].min_width = 36
-    table.columns[-2].ratio = 1
-    table.columns[-2].overflow = "ellipsis"
+    table = Table("score", "is the sum of", "memory", expand=True, show_lines=True)
+    table.columns[1].no_wrap = True
+    table.columns[-1].ratio = 1
     for episode in episodes:
-        parts = [_number(getattr(episode.components, name, None)) for name in COMPONENTS]
-        table.add_row(_number(episode.score), *parts, plain(episode.content), str(episode.id))
+        parts = [f"{name:<10} {_number(getattr(episode.components, name, None))}" for name in COMPONENTS]
+        table.add_row(_number(episode.score), "\n".join(parts), _told(episode))
     return table
+
+
+def _told(memory: Episode) -> Text:
+    of = f" of {memory.actor}" if memory.actor else ""
+    record = f"\n{when(memory.occurred_at)} {memory.kind}{of}\n{memory.id}"
+    return Text.assemble(plain(memory.content), (record, "dim"))
 
 
 def shown(memory: Memory) -> RenderableType:
@@ -67,19 +63,16 @@ def shown(memory: Memory) -> RenderableType:
 
 def told(history: History) -> RenderableType:
     """Versions, oldest first, and what was done."""
-    versions = Table("recorded", "holds from", "until", "state", "content", "id", expand=True)
-    for column in versions.columns:
-        column.no_wrap = column.header != "content"
-    versions.columns[-2].ratio = 1
+    versions = Table("state", "version", expand=True, show_lines=True)
+    versions.columns[0].no_wrap = True
+    versions.columns[-1].ratio = 1
     for version in history.versions:
         state = _state(version)
+        until = when(version.valid_to) or "further notice"
+        holds = f"\nrecorded {when(version.recorded_at)}\nholds from {when(version.valid_from)} until {until}"
         versions.add_row(
-            when(version.recorded_at),
-            when(version.valid_from),
-            when(version.valid_to),
             Text(state, style=_STYLES.get(state, "green")),
-            plain(version.content),
-            str(version.id),
+            Text.assemble(plain(version.content), (f"{holds}\n{version.id}", "dim")),
         )
     changes = Table("at", "what", "memory", "by", "reason")
     for change in history.changes:
@@ -90,16 +83,19 @@ def told(history: History) -> RenderableType:
 
 def counted(stats: Stats) -> RenderableType:
     """Of namespaces and of spaces."""
-    namespaces = Table("namespace", "memories", "forgotten", "pinned", "actors", "first", "last", "text")
+    namespaces = Table("namespace", "memories", "forgotten", "pinned", "actors", "text")
     for each in stats.namespaces:
         numbers = map(str, (each.memories, each.archived, each.pinned, each.actors))
-        size = f"{each.bytes / 1e6:.1f} MB"
-        namespaces.add_row(each.namespace, *numbers, when(each.first_at), when(each.last_at), size)
-    spaces = Table("space", "answers", "model", "meaning", "indexed", "hot", "missing")
+        span = f"\n{when(each.first_at)}\n{when(each.last_at)}" if each.first_at else ""
+        named = Text.assemble(each.namespace, (span, "dim"))
+        namespaces.add_row(named, *numbers, f"{each.bytes / 1e6:.1f} MB")
+    spaces = Table("space", "answers", "indexed", "hot", "missing")
+    spaces.columns[0].no_wrap = True
     for space in stats.spaces:
         numbers = map(str, (space.indexed, space.hot, space.missing))
-        yes = ("yes" if space.active else "no", plain(space.model), "yes" if space.semantic else "no")
-        spaces.add_row(space.key, *yes, *numbers)
+        meaning = "" if space.semantic else ", without meaning"
+        named = Text.assemble(space.key, (f"\n{space.provider} {space.model}{meaning}", "dim"))
+        spaces.add_row(named, "yes" if space.active else "no", *numbers)
     return Group(namespaces, spaces, f"schema version {stats.schema_version}")
 
 
