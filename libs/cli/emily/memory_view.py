@@ -32,7 +32,7 @@ def listed(memories: Iterable[Episode], *, scores: bool = False) -> Table:
     table.columns[-1].ratio = 1
     for memory in memories:
         first = (_number(memory.score),) if scores else ()
-        table.add_row(*first, _told(memory))
+        table.add_row(*first, _entry(memory))
     return table
 
 
@@ -43,11 +43,11 @@ def explained(episodes: Sequence[Episode]) -> Table:
     table.columns[-1].ratio = 1
     for episode in episodes:
         parts = [f"{name:<10} {_number(getattr(episode.components, name, None))}" for name in COMPONENTS]
-        table.add_row(_number(episode.score), "\n".join(parts), _told(episode))
+        table.add_row(_number(episode.score), "\n".join(parts), _entry(episode))
     return table
 
 
-def _told(memory: Episode) -> Text:
+def _entry(memory: Episode) -> Text:
     of = f" of {memory.actor}" if memory.actor else ""
     record = f"\n{when(memory.occurred_at)} {memory.kind}{of}\n{memory.id}"
     return Text.assemble(plain(memory.content), (record, "dim"))

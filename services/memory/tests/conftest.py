@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import pytest
+from emily_bus.testing import router
 from emily_contracts import Episode, uuid7
 from emily_memory import spaces
 from emily_memory.database import SCHEMA, Database, migrations, opened
@@ -16,6 +18,7 @@ from emily_memory.embedding.hashing import HashingEmbedder
 from emily_memory.embedding.minilm import MiniLM
 from emily_postgres.migrating import Database as Schema
 from emily_postgres.testing import database, server
+from emily_runtime.testing import ServiceProcess, service_process
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -91,3 +94,19 @@ def random_vectors(count: int, dimension: int, seed: int = 0) -> np.ndarray[Any,
     """Unit vectors."""
     drawn = np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32)
     return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """Of a bus router that the tests of a worker share."""
+    with router() as listening:
+        yield listening
+
+
+@pytest.fixture
+def process(endpoint: str, url: str, tmp_path: Path) -> Iterator[ServiceProcess]:
+    """Memory on a database and in a namespace of the test's own, ready."""
+    namespace = f"emily/{tmp_path.name.replace('_', '-').lower()}"
+    with service_process("memory", endpoint=endpoint, namespace=namespace, state_dir=tmp_path) as own:
+        own.start(database_url=url, embedder="hashing")
+        yield own

@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
 import pytest
 from emily_bus import Bus, BusSettings, ErrorReply
-from emily_bus.testing import router
 from emily_contracts import Episode, RecallRequest, Store, StoreRequest, uuid7
 from emily_contracts.topics import RECALL, STORE
-from emily_runtime.testing import ServiceProcess
+from emily_runtime.testing import ServiceProcess, service_process
 
 Make = Callable[..., Episode]
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """Of a bus router that the tests share."""
-    with router() as listening:
-        yield listening
-
-
-@pytest.fixture
-def process(endpoint: str, url: str, tmp_path: Path) -> Iterator[ServiceProcess]:
-    command = (sys.executable, "-m", "emily_memory")
-    own = ServiceProcess(
-        command, name="memory", endpoint=endpoint, namespace="emily/memory-test", state_dir=tmp_path
-    )
-    own.start(database_url=url, embedder="hashing")
-    yield own
-    own.kill()
 
 
 def asked(content: str, number: int = 0) -> StoreRequest:
@@ -117,25 +97,18 @@ async def test_a_drain_writes_what_waits(process: ServiceProcess, url: str) -> N
 
 
 def test_a_database_that_is_away_is_waited_for(endpoint: str, tmp_path: Path) -> None:
-    command = (sys.executable, "-m", "emily_memory")
-    process = ServiceProcess(
-        command, name="memory", endpoint=endpoint, namespace="emily/away", state_dir=tmp_path
-    )
-    process.launch(database_url="postgresql://nobody@127.0.0.1:1/x", embedder="hashing")
-    try:
+    away = service_process("memory", endpoint=endpoint, namespace="emily/away", state_dir=tmp_path)
+    with away as process:
+        process.launch(database_url="postgresql://nobody@127.0.0.1:1/x", embedder="hashing")
         process.wait_until(lambda: process.get("/readyz").status == 503)
         assert "database" in process.get("/readyz").text
         assert process.stop() == 0
-    finally:
-        process.kill()
 
 
 def test_wrong_settings_end_it_with_all_of_them_named(endpoint: str, tmp_path: Path) -> None:
-    command = (sys.executable, "-m", "emily_memory")
-    process = ServiceProcess(
-        command, name="memory", endpoint=endpoint, namespace="emily/wrong", state_dir=tmp_path
-    )
-    process.launch(embedder="oracle", ef_search="1")
-    assert process.wait() == 2
-    assert "oracle" in process.log.read_text()
-    assert "EMILY_MEMORY_EF_SEARCH" in process.log.read_text()
+    wrong = service_process("memory", endpoint=endpoint, namespace="emily/wrong", state_dir=tmp_path)
+    with wrong as process:
+        process.launch(embedder="oracle", ef_search="1")
+        assert process.wait() == 2
+        assert "oracle" in process.log.read_text()
+        assert "EMILY_MEMORY_EF_SEARCH" in process.log.read_text()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import anyio
 import pytest
 from emily_bus import Bus, BusSettings, ErrorReply
-from emily_bus.testing import router
 from emily_contracts import Episode, RecallRequest
 from emily_contracts.topics import CONSOLIDATE, DROP_RETIRED, RECALL, REEMBED, TIDY
 from emily_contracts.upkeeping import (
@@ -29,23 +26,6 @@ pytestmark = pytest.mark.anyio
 
 Make = Callable[..., Episode]
 COUNT = 700
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with router() as listening:
-        yield listening
-
-
-@pytest.fixture
-def process(endpoint: str, url: str, tmp_path: Path) -> Iterator[ServiceProcess]:
-    command = (sys.executable, "-m", "emily_memory")
-    own = ServiceProcess(
-        command, name="memory", endpoint=endpoint, namespace="emily/moving-test", state_dir=tmp_path
-    )
-    own.start(database_url=url, embedder="hashing")
-    yield own
-    own.kill()
 
 
 async def reached(bus: Bus, holds: Callable[[Reembedding], bool]) -> Reembedding:
