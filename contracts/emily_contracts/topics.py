@@ -79,6 +79,7 @@ PERCEPT = Topic("percept/{modality}", Percept, "Tier 1's answer.", _REFLEX)
 BODY = Topic("body/{modality}", BodyState, "The body after an event.", _TELEMETRY)
 BROADCAST = Topic("broadcast/{modality}", Broadcast, "What became conscious.", _THOUGHT)
 DECISION = Topic("decision/{modality}", Decision, "Tier 3's answer.", _THOUGHT)
+EXPERIENCE = Topic("experience", StoreRequest, "What a mind lived and wants to remember.", _TELEMETRY)
 
 HEALTH_CHANGED = Topic("health/{service}", Health, "A service's health when it changes.", _TELEMETRY)
 FLAGS = Topic(
@@ -122,6 +123,7 @@ TOPICS: dict[str, AnyTopic] = {
     "body": BODY,
     "broadcast": BROADCAST,
     "decision": DECISION,
+    "experience": EXPERIENCE,
     "health_changed": HEALTH_CHANGED,
     "flags": FLAGS,
 }

@@ -7,13 +7,21 @@ from importlib.metadata import version
 from typing import ClassVar
 
 import msgspec
-from emily_contracts import Broadcast, Decision, Hypotheses, HypothesesRequest, Outcome, Provenance
+from emily_contracts import (
+    Broadcast,
+    Decision,
+    Hypotheses,
+    HypothesesRequest,
+    Outcome,
+    Provenance,
+    StoreRequest,
+)
 from emily_contracts.topic import AnyQuery, AnyTopic
-from emily_contracts.topics import BROADCAST, DECISION, HYPOTHESISE
+from emily_contracts.topics import BROADCAST, DECISION, EXPERIENCE, HYPOTHESISE
 from emily_runtime import Emission, Gauges, Mind, Refused
 from msgspec.structs import replace
 
-from emily_inference import interoception
+from emily_inference import experience, interoception
 from emily_inference.interoception import Feeling
 from emily_inference.settings import InferenceSettings
 from emily_inference.thought import Thought, decision
@@ -44,7 +52,7 @@ class InferenceState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inference(Mind[InferenceSettings, InferenceState]):
-    """Hears broadcasts; says one decision for each that is no outcome; answers what it would hypothesise."""
+    """Hears broadcasts; says a decision for each that is no outcome, and what is worth a memory."""
 
     name = "inference"
     settings_type = InferenceSettings
@@ -70,7 +78,7 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         return InferenceState(vision=innate(self._model, self.settings.seed))
 
     def step(self, state: InferenceState, event: Broadcast) -> tuple[InferenceState, tuple[Emission, ...]]:
-        """A decision, or what was learned from an outcome.
+        """A decision, or what was learned from an outcome; with either, what is worth a memory.
 
         A stimulus that was answered before gets the same answer and changes nothing.
 
@@ -79,9 +87,10 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         """
         if event.modality not in SENSES:
             raise Refused(f"modality: {event.modality!r} is not understood; send {' or '.join(SENSES)}")
-        if event.outcome is not None:
-            return self._learned(state, event, event.outcome), ()
         answered = state.answered.get(str(event.stimulus_id))
+        if event.outcome is not None:
+            lived = None if answered is None else experience.judged(answered, event, event.outcome)
+            return self._learned(state, event, event.outcome), _worth_keeping(lived)
         if answered is not None:
             return state, (Emission(DECISION, answered),)
         state, thought = self._thought(replace(state, events=state.events + 1), event)
@@ -89,7 +98,8 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         answers = state.answered | {str(event.stimulus_id): answer}
         if len(answers) > self.settings.answers:
             del answers[min(answers)]
-        return replace(state, answered=answers), (Emission(DECISION, answer),)
+        said = (Emission(DECISION, answer), *_worth_keeping(experience.told(answer, event)))
+        return replace(state, answered=answers), said
 
     def answers(self) -> Mapping[AnyQuery, Callable[[InferenceState, HypothesesRequest], Hypotheses]]:
         """A sample of hypotheses about the world that is seen."""
@@ -132,6 +142,10 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         if len(renewed) > self.settings.subjects:
             del renewed[min(renewed, key=lambda old: renewed[old].touched)]
         return renewed
+
+
+def _worth_keeping(lived: StoreRequest | None) -> tuple[Emission, ...]:
+    return () if lived is None else (Emission(EXPERIENCE, lived),)
 
 
 def _hypothesise(state: InferenceState, request: HypothesesRequest) -> Hypotheses:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -66,15 +67,17 @@ def show() -> Show:
         outcome: Outcome | None = None,
         reflex: str | None = None,
         modulation: Modulation = Modulation(),  # noqa: B008
+        stimulus: UUID | None = None,
+        error: float = 0.0,
     ) -> Broadcast:
         nonlocal moment
         moment += 1
         at = START + timedelta(milliseconds=40 * moment)
-        stimulus = uuid7(at, moment.to_bytes(10))
+        message = uuid7(at, moment.to_bytes(10))
         return Broadcast(
-            id=successor_id(stimulus, "broadcast"),
+            id=successor_id(message, "broadcast"),
             at=at,
-            stimulus_id=stimulus,
+            stimulus_id=stimulus or message,
             modality=modality,
             subject=subject,
             episode=episode,
@@ -85,6 +88,7 @@ def show() -> Show:
             ),
             outcome=outcome,
             reflex=reflex,
+            reward_prediction_error=error,
         )
 
     return broadcast

@@ -19,7 +19,7 @@ type Show = Callable[..., Broadcast]
 
 
 def decide(mind: Inference, state: InferenceState, event: Broadcast) -> tuple[InferenceState, Decision]:
-    state, ((_, message),) = mind.step(state, event)
+    state, ((_, message), *_) = mind.step(state, event)
     assert isinstance(message, Decision)
     return state, message
 

@@ -12,9 +12,9 @@ import anyio
 import anyio.to_thread
 import psycopg
 from emily_bus import AskRefused, Subscription
-from emily_contracts import Overflow, Recall, RecallRequest, StoreRequest
+from emily_contracts import Recall, RecallRequest, StoreRequest
 from emily_contracts.topic import AnyQuery
-from emily_contracts.topics import BROADCAST, DECISION, RECALL, STORE
+from emily_contracts.topics import EXPERIENCE, RECALL, STORE
 from emily_postgres import reachable, url_of
 from emily_runtime import Life, Service, SettingsError
 from emily_runtime.logs import get_logger
@@ -28,7 +28,6 @@ from emily_memory.database import Database, opened
 from emily_memory.embedders import KINDS, Embedders
 from emily_memory.embedding import Embedder, Endpoint, choose
 from emily_memory.errors import MemoryRefused, StoreUnavailable
-from emily_memory.experience import Experience
 from emily_memory.forgetting import Policy
 from emily_memory.memory import Memory, remembering
 from emily_memory.metrics import Metrics
@@ -91,7 +90,7 @@ class MemoryService(Service[MemorySettings]):
                 await stack.enter_async_context(
                     life.bus.serve(query, partial(_answered, life, memory, answer))
                 )
-            lived = life.bus.subscribe(BROADCAST, DECISION, overflow=Overflow.DROP_OLDEST)
+            lived = life.bus.subscribe(EXPERIENCE)
             background.start_soon(_live, memory, await stack.enter_async_context(life.observe(lived)))
             self._rooms = Rooms(database, memory.store, memory.recall)
             life.ready("queries")
@@ -121,14 +120,11 @@ class MemoryService(Service[MemorySettings]):
         return database
 
 
-async def _live(memory: Memory, events: Subscription) -> None:
-    """Stores what becomes an episode; a mind is never slowed down by it."""
-    experience = Experience()
+async def _live(memory: Memory, experiences: Subscription) -> None:
+    """Stores what a mind wants to remember; a mind is never slowed down by it."""
     async with anyio.create_task_group() as storing:
-        async for event in events:
-            request = experience.lived(event)
-            if request is not None:
-                storing.start_soon(_store, memory, request)
+        async for request in experiences:
+            storing.start_soon(_store, memory, request)
 
 
 async def _store(memory: Memory, request: StoreRequest) -> None:
