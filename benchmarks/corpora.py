@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 from emily_contracts import Episode, uuid7
-from emily_memory import spaces
-from emily_memory.database import Database
 from emily_memory.embedding.space import Space
-from emily_memory.keeping import Batch, keep
-from emily_memory.tiering import count_words, drain
+from emily_memory.store import spaces
+from emily_memory.store.batch import Batch, keep
+from emily_memory.store.database import Database
+from emily_memory.store.word_counts import count_words
+from emily_memory.upkeep.tiering import drain
 from numpy.typing import NDArray
 from psycopg import sql
 

@@ -29,11 +29,11 @@ import msgspec
 import numpy as np
 import report
 from emily_contracts import Episode, RecallRequest, StoreRequest, uuid7
-from emily_memory.database import opened
 from emily_memory.embedding import Embedder, choose
 from emily_memory.memory import Memory, remembering
-from emily_memory.tiering import count_words
-from emily_memory.weights import HYBRID, NEAREST, Weights
+from emily_memory.recall.weights import HYBRID, NEAREST, Weights
+from emily_memory.store.database import opened
+from emily_memory.store.word_counts import count_words
 from emily_postgres import embedded
 
 BEST = 10

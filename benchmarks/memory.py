@@ -46,14 +46,14 @@ from corpora import (
     kinds,
 )
 from emily_contracts import Episode, RecallRequest, uuid7
-from emily_memory import spaces
-from emily_memory.database import Database, opened
-from emily_memory.keeping import Batch, keep
-from emily_memory.recalling import Recaller, Sought
-from emily_memory.record import COLUMNS, row
-from emily_memory.statement import EPISODE
-from emily_memory.weights import COMPOSITE, HYBRID, NEAREST, Weights
-from emily_memory.writer import Writer
+from emily_memory.recall.recaller import Recaller, Sought
+from emily_memory.recall.statement import EPISODE
+from emily_memory.recall.weights import COMPOSITE, HYBRID, NEAREST, Weights
+from emily_memory.store import spaces
+from emily_memory.store.batch import Batch, keep
+from emily_memory.store.database import Database, opened
+from emily_memory.store.record import COLUMNS, row
+from emily_memory.store.writer import Writer
 from emily_postgres import embedded, open_pool
 from pgvector.psycopg import register_vector_async
 from psycopg import sql

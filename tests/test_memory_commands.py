@@ -26,12 +26,13 @@ from emily_bus.testing import router
 from emily_contracts import Episode, StoreRequest, uuid7
 from emily_contracts.topic import AnyQuery
 from emily_contracts.topics import RECALL, STORE
-from emily_memory import api, curating
-from emily_memory.database import opened
+from emily_memory import queries
+from emily_memory.api.app import create_app
+from emily_memory.api.rooms import Rooms
 from emily_memory.embedding.hashing import HashingEmbedder
 from emily_memory.errors import MemoryRefused
 from emily_memory.memory import Memory, remembering
-from emily_memory.rooms import Rooms
+from emily_memory.store.database import opened
 from emily_postgres.testing import database, server
 from emily_runtime.http import Server, listen
 from typer.testing import CliRunner, Result
@@ -114,12 +115,12 @@ async def _serving(layout: Layout, url: str) -> AsyncIterator[None]:
             Bus.open(settings, namespace=f"emily/{layout.colour}", name="memory")
         )
         served: dict[AnyQuery, Any] = {STORE: memory.store, RECALL: memory.recall}
-        served |= curating.answers(opened_database)
+        served |= queries.of_curation(opened_database)
         for query, answer in served.items():
             await stack.enter_async_context(colour.serve(query, _refusing(answer)))
         rooms = Rooms(opened_database, memory.store, memory.recall)
         bound = stack.enter_context(closing(listen("127.0.0.1", 0)))
-        http = Server(api.create_app(lambda: rooms, version="1"))  # type: ignore[arg-type]
+        http = Server(create_app(lambda: rooms, version="1"))  # type: ignore[arg-type]
         tasks = await stack.enter_async_context(anyio.create_task_group())
         tasks.start_soon(http.serve_on, bound)
         (part,) = [part for part in parts(layout) if part.name == "memory"]

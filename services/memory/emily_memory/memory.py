@@ -14,15 +14,15 @@ from emily_contracts import Recall, RecallRequest, Store, StoreRequest
 from emily_runtime.logs import get_logger
 from numpy.typing import NDArray
 
-from emily_memory import spaces
-from emily_memory.database import Database
 from emily_memory.embedding.embedder import Embedder
 from emily_memory.embedding.errors import EmbedderDown
 from emily_memory.metrics import Metrics
-from emily_memory.recalling import Recalled, Recaller, Sought
-from emily_memory.usage import Usage
-from emily_memory.weights import HYBRID, Weights
-from emily_memory.writer import Writer
+from emily_memory.recall.recaller import Recalled, Recaller, Sought
+from emily_memory.recall.usage import Usage
+from emily_memory.recall.weights import HYBRID, Weights
+from emily_memory.store import spaces
+from emily_memory.store.database import Database
+from emily_memory.store.writer import Writer
 
 QUERIES_REMEMBERED = 4096
 DRAIN_TIMEOUT_S = 4.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
@@ -12,34 +11,33 @@ import anyio
 import anyio.to_thread
 import psycopg
 from emily_bus import AskRefused, Subscription
-from emily_contracts import Recall, RecallRequest, StoreRequest
-from emily_contracts.topic import AnyQuery
-from emily_contracts.topics import EXPERIENCE, RECALL, STORE
+from emily_contracts import StoreRequest
+from emily_contracts.topics import EXPERIENCE
 from emily_postgres import reachable, url_of
 from emily_runtime import Life, Service, SettingsError
 from emily_runtime.logs import get_logger
 from litestar import Litestar
 from psycopg_pool import PoolTimeout
 
-from emily_memory import curating, maintaining, spaces
-from emily_memory.api import create_app
-from emily_memory.consolidation import Consolidating
-from emily_memory.database import Database, opened
-from emily_memory.embedders import KINDS, Embedders
+from emily_memory import queries
+from emily_memory.api.app import create_app
+from emily_memory.api.rooms import Rooms
 from emily_memory.embedding import Embedder, Endpoint, choose
 from emily_memory.errors import MemoryRefused, StoreUnavailable
-from emily_memory.forgetting import Policy
 from emily_memory.memory import Memory, remembering
 from emily_memory.metrics import Metrics
-from emily_memory.probing import Probe
-from emily_memory.rooms import Rooms
+from emily_memory.queries import Answer
 from emily_memory.settings import MemorySettings
-from emily_memory.upkeep import Upkeep
+from emily_memory.store import spaces
+from emily_memory.store.database import Database, opened
+from emily_memory.upkeep.consolidation import Consolidating
+from emily_memory.upkeep.embedders import KINDS, Embedders
+from emily_memory.upkeep.forgetting import Policy
+from emily_memory.upkeep.leader import Upkeep
+from emily_memory.upkeep.probing import Probe
 
 CONNECT_TIMEOUT_S = 2
 CONNECT_PAUSE_S = 0.25
-
-type Answer = Callable[[Any], Awaitable[Any]]
 
 _log = get_logger(__name__)
 
@@ -82,9 +80,9 @@ class MemoryService(Service[MemorySettings]):
                 background.start_soon(life.tasks.restarting, "consolidation", consolidation.run)
             background.start_soon(life.tasks.restarting, "probe", probe.run)
             served = (
-                _answers(memory, probe)
-                | curating.answers(database)
-                | maintaining.answers(memory, embedders, policy)
+                queries.of_memory(memory, probe)
+                | queries.of_curation(database)
+                | queries.of_upkeep(memory, embedders, policy)
             )
             for query, answer in served.items():
                 await stack.enter_async_context(
@@ -177,14 +175,6 @@ def _embedder(settings: MemorySettings, kind: str) -> Embedder:
 
 def _policy(settings: MemorySettings) -> Policy:
     return Policy(purge_after=timedelta(days=settings.purge_after_days), budget=settings.budget)
-
-
-def _answers(memory: Memory, probe: Probe) -> dict[AnyQuery, Answer]:
-    async def recall(request: RecallRequest) -> Recall:
-        probe.sample(request)
-        return await memory.recall(request)
-
-    return {STORE: memory.store, RECALL: recall}
 
 
 async def _answered(life: Life, memory: Memory, answer: Answer, request: Any) -> Any:

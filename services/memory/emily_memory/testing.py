@@ -9,10 +9,10 @@ from uuid import UUID
 from emily_contracts import Episode, uuid7
 from psycopg import sql
 
-from emily_memory.database import Database
 from emily_memory.embedding.embedder import Embedder
-from emily_memory.keeping import Batch, keep
-from emily_memory.spaces import tables
+from emily_memory.store.batch import Batch, keep
+from emily_memory.store.database import Database
+from emily_memory.store.spaces import tables
 
 
 class Home:

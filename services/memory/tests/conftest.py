@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from emily_bus.testing import router
 from emily_contracts import Episode, uuid7
-from emily_memory import spaces
-from emily_memory.database import SCHEMA, Database, migrations, opened
 from emily_memory.embedding.hashing import HashingEmbedder
 from emily_memory.embedding.minilm import MiniLM
+from emily_memory.store import spaces
+from emily_memory.store.database import SCHEMA, Database, migrations, opened
+from emily_memory.testing import Home
 from emily_postgres.migrating import Database as Schema
 from emily_postgres.testing import database, server
 from emily_runtime.testing import ServiceProcess, service_process
@@ -70,6 +71,12 @@ async def memory(url: str, embedder: HashingEmbedder) -> AsyncIterator[Database]
         async with own.writer.connection() as connection:
             await spaces.register(connection, embedder.space, state="active")
         yield own
+
+
+@pytest.fixture
+def home(memory: Database, embedder: HashingEmbedder) -> Home:
+    """An empty namespace in a database of the test's own."""
+    return Home(memory, embedder)
 
 
 @pytest.fixture

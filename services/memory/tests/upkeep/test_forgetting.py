@@ -8,12 +8,10 @@ import pytest
 from emily_contracts import Episode
 from emily_contracts.curation import EditRequest, ForgetRequest
 from emily_contracts.upkeeping import Tidying
-from emily_memory.correcting import edit, forget
-from emily_memory.database import Database
-from emily_memory.embedding.hashing import HashingEmbedder
-from emily_memory.forgetting import Policy, tidy, tidy_some
+from emily_memory.curation.correcting import edit, forget
+from emily_memory.store.word_counts import count_words
 from emily_memory.testing import Home
-from emily_memory.tiering import count_words
+from emily_memory.upkeep.forgetting import Policy, tidy, tidy_some
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,11 +20,6 @@ pytestmark = pytest.mark.anyio
 Make = Callable[..., Episode]
 MONTH = Policy(purge_after=timedelta(days=30))
 NOTHING = Tidying(dry_run=False)
-
-
-@pytest.fixture
-def home(memory: Database, embedder: HashingEmbedder) -> Home:
-    return Home(memory, embedder)
 
 
 def later(episode: Make, **length: float) -> datetime:

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from emily_contracts import Episode
 from emily_contracts.curation import ForgetRequest
-from emily_memory import merging, spaces
-from emily_memory.correcting import forget
-from emily_memory.database import Database
+from emily_memory.curation.correcting import forget
 from emily_memory.embedding.space import Space
-from emily_memory.merging import Merged, duplicates, merge
+from emily_memory.store import spaces
+from emily_memory.store.database import Database
 from emily_memory.testing import Home
-from emily_memory.tiering import embed_waiting
+from emily_memory.upkeep import merging
+from emily_memory.upkeep.merging import Merged, duplicates, merge
+from emily_memory.upkeep.tiering import embed_waiting
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray

@@ -17,8 +17,8 @@ from emily_contracts.upkeeping import (
     Tidying,
     TidyRequest,
 )
-from emily_memory.database import opened
 from emily_memory.embedding.hashing import HashingEmbedder
+from emily_memory.store.database import opened
 from emily_memory.testing import Home
 from emily_runtime.testing import ServiceProcess
 

@@ -10,19 +10,20 @@ import pytest
 from emily_contracts import Episode, RecallRequest
 from emily_contracts.curation import ForgetRequest
 from emily_contracts.upkeeping import DropRetired, Reembedding
-from emily_memory import reembedding, spaces
-from emily_memory.correcting import forget
-from emily_memory.database import Database, opened
-from emily_memory.embedders import Embedders
+from emily_memory.curation.correcting import forget
 from emily_memory.embedding import Embedder, EmbedderDown, EmbedderUnusable
 from emily_memory.embedding.hashing import HashingEmbedder
 from emily_memory.embedding.space import Space
 from emily_memory.errors import MemoryRefused
 from emily_memory.memory import Memory, remembering
-from emily_memory.reembedding import advance, begin, drop_retired, progress
+from emily_memory.store import spaces
+from emily_memory.store.database import opened
 from emily_memory.testing import Home
-from emily_memory.tiering import drain
-from emily_memory.upkeep import Upkeep
+from emily_memory.upkeep import reembedding
+from emily_memory.upkeep.embedders import Embedders
+from emily_memory.upkeep.leader import Upkeep
+from emily_memory.upkeep.reembedding import advance, begin, drop_retired, progress
+from emily_memory.upkeep.tiering import drain
 from numpy.typing import NDArray
 
 pytestmark = pytest.mark.anyio
@@ -54,11 +55,6 @@ class Letters:
     def embed_query(self, text: str) -> NDArray[np.float32]:
         row: NDArray[np.float32] = self.embed([text])[0]
         return row
-
-
-@pytest.fixture
-def home(memory: Database, embedder: HashingEmbedder) -> Home:
-    return Home(memory, embedder)
 
 
 async def begun(home: Home, space: Space) -> None:

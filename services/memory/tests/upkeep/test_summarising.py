@@ -10,13 +10,11 @@ import pytest
 from emily_contracts import Episode
 from emily_contracts.curation import EditRequest, ForgetRequest
 from emily_contracts.upkeeping import Consolidation, Tidying
-from emily_memory.consolidation import Rules, consolidate
-from emily_memory.correcting import edit, forget
-from emily_memory.database import Database
-from emily_memory.embedding.hashing import HashingEmbedder
-from emily_memory.extracting import central, sentences
-from emily_memory.forgetting import Policy, tidy
+from emily_memory.curation.correcting import edit, forget
 from emily_memory.testing import Home
+from emily_memory.upkeep.consolidation import Rules, consolidate
+from emily_memory.upkeep.extracting import central, sentences
+from emily_memory.upkeep.forgetting import Policy, tidy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,11 +29,6 @@ TALK = [
     "who won the match?",
     "the garden is green",
 ]
-
-
-@pytest.fixture
-def home(memory: Database, embedder: HashingEmbedder) -> Home:
-    return Home(memory, embedder)
 
 
 def talk(episode: Make, first: int = 0, session: str = "talk", **fields: Any) -> list[Episode]:

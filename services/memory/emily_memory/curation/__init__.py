@@ -1,0 +1,1 @@
+"""What people do with single memories: look, count, correct, forget, erase."""

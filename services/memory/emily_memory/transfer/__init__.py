@@ -1,0 +1,1 @@
+"""A namespace as a file, out and in again."""

@@ -1,0 +1,1 @@
+"""What happens behind the scenes, and what keeps a database in order."""
