@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from emily.errors import CommandError
@@ -52,19 +52,31 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def tell(answer: Any, *shown: RenderableType, as_json: bool) -> None:
+    """A command's answer: itself for a script, else what a person is shown of it, sentences unbroken."""
+    if as_json:
+        print_json(answer)
+        return
+    for each in shown:
+        if isinstance(each, str):
+            out.print(each, highlight=False, markup=False, soft_wrap=True)
+        else:
+            out.print(each)
+
+
 @contextlib.contextmanager
 def progress_bar(*, quiet: bool = False) -> Iterator[Told]:
     """A bar on stderr that follows (title, done, total); lines where there is no terminal."""
     if quiet or not err.is_terminal:
         last = ""
 
-        def tell(title: str, done: int, total: int) -> None:
+        def say(title: str, done: int, total: int) -> None:
             nonlocal last
             if not quiet and title != last:
                 err.print(f"[{done}/{total}] {title}", markup=False, highlight=False)
                 last = title
 
-        yield tell
+        yield say
         return
     columns = (
         SpinnerColumn(),

@@ -11,7 +11,7 @@ from emily_contracts.curation import ListRequest, Page, ShowRequest, StatsReques
 from emily_contracts.topics import LIST_MEMORIES, MEMORY_HISTORY, MEMORY_STATS, RECALL, SHOW_MEMORY
 
 from emily import memory_changes, memory_files, memory_upkeep, memory_view
-from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, out, print_json, reports_errors
+from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
 from emily.memory_ask import (
     DEFAULT_NAMESPACE,
     Actor,
@@ -28,7 +28,6 @@ from emily.memory_ask import (
     moment,
     words,
 )
-from emily.system import Layout
 
 app = typer.Typer(
     help="Look at memories, correct them, let them go.",
@@ -63,11 +62,8 @@ def search(
     """
     chosen = _chosen(kind, actor, session, context, since, before)
     found = _recalled(state_dir, namespace=namespace, text=text, limit=limit, **chosen)
-    if as_json:
-        print_json(found)
-        return
-    out.print(memory_view.listed(found.episodes, scores=True))
-    _say_how(found)
+    shown = memory_view.listed(found.episodes, scores=True)
+    tell(found, shown, *memory_view.recalled(found), as_json=as_json)
 
 
 @app.command()
@@ -84,11 +80,7 @@ def explain(
     Example: emily memory explain "what is a seven"
     """
     found = _recalled(state_dir, namespace=namespace, text=text, limit=limit, explain=True)
-    if as_json:
-        print_json(found)
-        return
-    out.print(memory_view.explained(found.episodes))
-    _say_how(found)
+    tell(found, memory_view.explained(found.episodes), *memory_view.recalled(found), as_json=as_json)
 
 
 @app.command("as-of")
@@ -115,10 +107,7 @@ def as_of(
     else:
         found = _recalled(state_dir, namespace=namespace, text=text, limit=limit, **times)
         table = memory_view.listed(found.episodes, scores=True)
-    if as_json:
-        print_json(found)
-        return
-    out.print(table)
+    tell(found, table, as_json=as_json)
 
 
 @app.command("list")
@@ -145,12 +134,8 @@ def list_memories(
     """
     chosen = _chosen(kind, actor, session, context, since, before)
     page = _listed(state_dir, namespace=namespace, limit=limit, after=after, archived=archived, **chosen)
-    if as_json:
-        print_json(page)
-        return
-    out.print(memory_view.listed(page.memories))
-    if page.next is not None:
-        out.print(f"There are more: --after {page.next}", highlight=False, soft_wrap=True)
+    more = () if page.next is None else (f"There are more: --after {page.next}",)
+    tell(page, memory_view.listed(page.memories), *more, as_json=as_json)
 
 
 @app.command()
@@ -166,11 +151,8 @@ def show(
     Example: emily memory show 019b76da-abe8-7000-8000-000000000001
     """
     request = made(ShowRequest, namespace=namespace, id=memory_id)
-    memory = ask(Layout(state_dir=state_dir.absolute()), SHOW_MEMORY, request)
-    if as_json:
-        print_json(memory)
-        return
-    out.print(memory_view.shown(memory))
+    memory = ask(state_dir, SHOW_MEMORY, request)
+    tell(memory, memory_view.shown(memory), as_json=as_json)
 
 
 @app.command()
@@ -186,11 +168,8 @@ def history(
     Example: emily memory history 019b76da-abe8-7000-8000-000000000001
     """
     request = made(ShowRequest, namespace=namespace, id=memory_id)
-    told = ask(Layout(state_dir=state_dir.absolute()), MEMORY_HISTORY, request)
-    if as_json:
-        print_json(told)
-        return
-    out.print(memory_view.told(told))
+    versions = ask(state_dir, MEMORY_HISTORY, request)
+    tell(versions, memory_view.told(versions), as_json=as_json)
 
 
 @app.command()
@@ -207,11 +186,8 @@ def stats(
     Example: emily memory stats --json
     """
     request = made(StatsRequest, namespace=namespace)
-    counted = ask(Layout(state_dir=state_dir.absolute()), MEMORY_STATS, request)
-    if as_json:
-        print_json(counted)
-        return
-    out.print(memory_view.counted(counted))
+    counted = ask(state_dir, MEMORY_STATS, request)
+    tell(counted, memory_view.counted(counted), as_json=as_json)
 
 
 memory_changes.register(app)
@@ -238,15 +214,8 @@ def _chosen(
 
 
 def _recalled(state_dir: Path, **fields: Any) -> Recall:
-    return ask(Layout(state_dir=state_dir.absolute()), RECALL, made(RecallRequest, **fields))
+    return ask(state_dir, RECALL, made(RecallRequest, **fields))
 
 
 def _listed(state_dir: Path, **fields: Any) -> Page:
-    return ask(Layout(state_dir=state_dir.absolute()), LIST_MEMORIES, made(ListRequest, **fields))
-
-
-def _say_how(found: Recall) -> None:
-    more = "; there are no more" if found.exhausted else ""
-    out.print(f"{len(found.episodes)} recalled, path {found.path}{more}.", highlight=False)
-    if found.path.startswith("lexical"):
-        out.print("The embedder is down: only words were looked for.", highlight=False)
+    return ask(state_dir, LIST_MEMORIES, made(ListRequest, **fields))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -36,7 +38,7 @@ Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")]
 
 
 def ask[Req: msgspec.Struct, Rep: msgspec.Struct](
-    layout: Layout, query: Query[Req, Rep], request: Req, *, timeout_s: float = ASK_TIMEOUT_S
+    state_dir: Path, query: Query[Req, Rep], request: Req, *, timeout_s: float = ASK_TIMEOUT_S
 ) -> Rep:
     """What memory answers.
 
@@ -44,8 +46,37 @@ def ask[Req: msgspec.Struct, Rep: msgspec.Struct](
         NotUp: Emily is not up, or nobody serves memory.
         CommandError: It refused, or did not answer in time.
     """
-    running = launch.require_running(layout).layout
-    return anyio.run(_ask, running, query, request, timeout_s)
+    return anyio.run(partial(asked, running(state_dir), query, request, timeout_s=timeout_s))
+
+
+async def asked[Req: msgspec.Struct, Rep: msgspec.Struct](
+    layout: Layout, query: Query[Req, Rep], request: Req, *, timeout_s: float = ASK_TIMEOUT_S
+) -> Rep:
+    """What the memory of a running Emily answers.
+
+    Raises:
+        NotUp: Nobody serves memory.
+        CommandError: It refused, or did not answer in time.
+    """
+    bus = BusSettings(endpoint=layout.bus_endpoint)
+    try:
+        async with Bus.open(bus, namespace=f"emily/{layout.colour}", name="memory-command") as colour:
+            return await colour.ask(query, request, timeout=timeout_s)
+    except (NoResponder, BusUnavailable):
+        raise NotUp("memory is not up", "look at it with: emily status") from None
+    except AskTimeout as failure:
+        raise CommandError(str(failure), "ask again, or look at the log of memory") from None
+    except AskError as refusal:
+        raise CommandError(str(refusal)) from None
+
+
+def running(state_dir: Path) -> Layout:
+    """Of the Emily that is up.
+
+    Raises:
+        NotUp: She is not.
+    """
+    return launch.require_running(Layout(state_dir=state_dir.absolute())).layout
 
 
 def made[S: msgspec.Struct](type: type[S], **fields: Any) -> S:
@@ -101,18 +132,3 @@ def words(pairs: list[str] | None) -> dict[str, str]:
             raise CommandError(f"--context {pair}: is not KEY=WORD", "such as --context room=hall")
         found[key] = word
     return found
-
-
-async def _ask[Req: msgspec.Struct, Rep: msgspec.Struct](
-    layout: Layout, query: Query[Req, Rep], request: Req, timeout_s: float
-) -> Rep:
-    bus = BusSettings(endpoint=layout.bus_endpoint)
-    try:
-        async with Bus.open(bus, namespace=f"emily/{layout.colour}", name="memory-command") as colour:
-            return await colour.ask(query, request, timeout=timeout_s)
-    except (NoResponder, BusUnavailable):
-        raise NotUp("memory is not up", "look at it with: emily status") from None
-    except AskTimeout as failure:
-        raise CommandError(str(failure), "ask again, or look at the log of memory") from None
-    except AskError as refusal:
-        raise CommandError(str(refusal)) from None

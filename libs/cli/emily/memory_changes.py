@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,10 +17,9 @@ from emily_contracts.curation import (
 from emily_contracts.topics import EDIT_MEMORY, ERASE_ACTOR, FORGET_MEMORY, SUPERSEDE_MEMORY
 
 from emily import memory_view
-from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, out, print_json, reports_errors
+from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
 from emily.errors import CommandError, PartialAnswer
 from emily.memory_ask import DEFAULT_NAMESPACE, Identity, Namespace, Reason, ask, moment, said, words
-from emily.system import Layout
 
 UNSET: dict[str, Any] = {
     "actor": None,
@@ -80,7 +80,7 @@ def edit(
             raise CommandError(f"--clear {name}: can't be unknown", f"choose from {', '.join(UNSET)}")
         fields[name] = UNSET[name]
     request = said(EditRequest, namespace=namespace, memory_id=memory_id, reason=reason, **fields)
-    _tell(ask(Layout(state_dir=state_dir.absolute()), EDIT_MEMORY, request), "corrected", as_json)
+    _tell(ask(state_dir, EDIT_MEMORY, request), "corrected", as_json)
 
 
 @reports_errors
@@ -107,7 +107,7 @@ def supersede(
         valid_from=moment(since, "--from"),
         reason=reason,
     )
-    _tell(ask(Layout(state_dir=state_dir.absolute()), SUPERSEDE_MEMORY, request), "superseded", as_json)
+    _tell(ask(state_dir, SUPERSEDE_MEMORY, request), "superseded", as_json)
 
 
 @reports_errors
@@ -123,7 +123,7 @@ def forget(
     Example: emily memory forget 019b76da-abe8-7000-8000-000000000001 --reason "not hers to keep"
     """
     request = said(ForgetRequest, namespace=namespace, memory_id=memory_id, reason=reason)
-    _tell(ask(Layout(state_dir=state_dir.absolute()), FORGET_MEMORY, request), "forgotten", as_json)
+    _tell(ask(state_dir, FORGET_MEMORY, request), "forgotten", as_json)
 
 
 @reports_errors
@@ -139,7 +139,7 @@ def restore(
     Example: emily memory restore 019b76da-abe8-7000-8000-000000000001
     """
     request = said(ForgetRequest, namespace=namespace, memory_id=memory_id, restore=True, reason=reason)
-    _tell(ask(Layout(state_dir=state_dir.absolute()), FORGET_MEMORY, request), "restored", as_json)
+    _tell(ask(state_dir, FORGET_MEMORY, request), "restored", as_json)
 
 
 @reports_errors
@@ -156,22 +156,15 @@ def erase(
 
     Example: emily memory erase ann
     """
-    layout = Layout(state_dir=state_dir.absolute())
-    dry = _erased(layout, namespace, actor, dry_run=True)
-    if as_json and not yes:
-        print_json(dry)
+    dry = _erased(state_dir, namespace, actor, dry_run=True)
+    if not (as_json and yes):
+        tell(dry, memory_view.erased(dry, actor), as_json=as_json)
+    if (as_json and not yes) or (not as_json and not dry.memories):
         return
-    if not as_json:
-        out.print(memory_view.erased(dry, actor), highlight=False, markup=False, soft_wrap=True)
-    if not yes and dry.memories:
+    if not yes:
         typer.confirm("This can't be undone. Remove it for good?", abort=True, err=True)
-    if not dry.memories and not as_json:
-        return
-    done = _erased(layout, namespace, actor, dry_run=False)
-    if as_json:
-        print_json(done)
-    else:
-        out.print(memory_view.erased(done, actor), highlight=False, markup=False, soft_wrap=True)
+    done = _erased(state_dir, namespace, actor, dry_run=False)
+    tell(done, memory_view.erased(done, actor), as_json=as_json)
     if done.left:
         raise PartialAnswer(f"{done.left} are left of {actor}", "run the command again")
 
@@ -182,14 +175,10 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def _erased(layout: Layout, namespace: str, actor: str, *, dry_run: bool) -> Erasure:
+def _erased(state_dir: Path, namespace: str, actor: str, *, dry_run: bool) -> Erasure:
     request = said(EraseRequest, namespace=namespace, actor=actor, dry_run=dry_run)
-    return ask(layout, ERASE_ACTOR, request)
+    return ask(state_dir, ERASE_ACTOR, request)
 
 
 def _tell(memory: Memory, did: str, as_json: bool) -> None:
-    if as_json:
-        print_json(memory)
-        return
-    out.print(memory_view.shown(memory))
-    out.print(f"{did}: {memory.id}", highlight=False, soft_wrap=True)
+    tell(memory, memory_view.shown(memory), f"{did}: {memory.id}", as_json=as_json)

@@ -13,10 +13,9 @@ from urllib.parse import urlencode, urlsplit
 
 import typer
 
-from emily import launch
-from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, out, print_json, progress_bar, reports_errors
+from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, progress_bar, reports_errors, tell
 from emily.errors import CommandError, NotUp
-from emily.memory_ask import DEFAULT_NAMESPACE, Namespace
+from emily.memory_ask import DEFAULT_NAMESPACE, Namespace, running
 from emily.system import Layout, parts
 
 CHUNK = 2**18
@@ -40,7 +39,7 @@ def export(
     query = {"namespace": namespace, "compression": "zstd" if file.suffix == COMPRESSED else "none"}
     written = 0
     with (
-        _asked(_layout(state_dir), "GET", f"/export?{urlencode(query)}") as answer,
+        _asked(running(state_dir), "GET", f"/export?{urlencode(query)}") as answer,
         _replacing(file) as target,
         progress_bar(quiet=as_json) as progress,
     ):
@@ -48,10 +47,7 @@ def export(
             target.write(chunk)
             written += len(chunk)
             progress(f"exported {written / 1e6:.0f} MB", 0, 0)
-    if as_json:
-        print_json({"file": str(file), "bytes": written})
-        return
-    out.print(f"{file}: {written / 1e6:.1f} MB", highlight=False, markup=False, soft_wrap=True)
+    tell({"file": str(file), "bytes": written}, f"{file}: {written / 1e6:.1f} MB", as_json=as_json)
 
 
 @reports_errors
@@ -81,16 +77,13 @@ def import_(
                 progress("importing", source.tell(), size)
                 yield chunk
 
-        with _asked(_layout(state_dir), "POST", f"/import{query}", chunks(), size) as answer:
+        with _asked(running(state_dir), "POST", f"/import{query}", chunks(), size) as answer:
             done: dict[str, int] = json.loads(answer.read())
-    if as_json:
-        print_json(done)
-        return
-    out.print(
+    tell(
+        done,
         f"{done['memories']} memories read: {done['new']} new, {done['updated']} corrected or superseded;"
         f" {done['embedded']} came with their vectors, the other new ones wait for theirs.",
-        highlight=False,
-        soft_wrap=True,
+        as_json=as_json,
     )
 
 
@@ -98,10 +91,6 @@ def register(app: typer.Typer) -> None:
     """Add both commands to those of memory."""
     app.command()(export)
     app.command("import")(import_)
-
-
-def _layout(state_dir: Path) -> Layout:
-    return launch.require_running(Layout(state_dir=state_dir.absolute())).layout
 
 
 def _address(layout: Layout) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from emily_contracts import Episode
+from emily_contracts import Episode, Recall
 from emily_contracts.curation import Erasure, History, Memory, Stats
+from emily_contracts.upkeeping import Consolidation
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -51,6 +52,14 @@ def _entry(memory: Episode) -> Text:
     of = f" of {memory.actor}" if memory.actor else ""
     record = f"\n{when(memory.occurred_at)} {memory.kind}{of}\n{memory.id}"
     return Text.assemble(plain(memory.content), (record, "dim"))
+
+
+def recalled(found: Recall) -> Iterator[str]:
+    """How they were found, in sentences."""
+    more = "; there are no more" if found.exhausted else ""
+    yield f"{len(found.episodes)} recalled, path {found.path}{more}."
+    if found.path.startswith("lexical"):
+        yield "The embedder is down: only words were looked for."
 
 
 def shown(memory: Memory) -> RenderableType:
@@ -105,6 +114,17 @@ def erased(erasure: Erasure, actor: str) -> str:
     what = f"{erasure.memories} memories about {actor}, {erasure.derived} derived from them"
     left = "" if erasure.left is None else f" Left when looking again: {erasure.left}."
     return f"{what} and {erasure.vectors} vectors {would}.{left}"
+
+
+def consolidated(done: Consolidation, *, dry_run: bool) -> Iterator[str]:
+    """In sentences."""
+    would = "would be " if dry_run else ""
+    yield (
+        f"{done.merged} of {done.compared} compared memories {would}merged into another,"
+        f" {done.summed_up} {would}summed up in {done.summaries} summaries."
+    )
+    if done.deaf:
+        yield f"{done.deaf} sessions wait for the embedder; try again later."
 
 
 def _fields(memory: Memory) -> Iterable[tuple[str, Text]]:
