@@ -28,10 +28,10 @@ import anyio
 import msgspec
 import numpy as np
 import report
-from emily_contracts import Episode, RecallRequest, StoreRequest, uuid7
+from emily_contracts import Episode, RecallRequest, StoreRequest, Weights, uuid7
 from emily_memory.embedding import Embedder, choose
 from emily_memory.memory import Memory, remembering
-from emily_memory.recall.weights import HYBRID, NEAREST, Weights
+from emily_memory.recall.weights import HYBRID, NEAREST
 from emily_memory.store.database import opened
 from emily_memory.store.word_counts import count_words
 from emily_postgres import embedded

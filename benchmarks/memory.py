@@ -45,10 +45,10 @@ from corpora import (
     kind_of,
     kinds,
 )
-from emily_contracts import Episode, RecallRequest, uuid7
+from emily_contracts import Episode, RecallRequest, Weights, uuid7
 from emily_memory.recall.recaller import Recaller, Sought
 from emily_memory.recall.statement import EPISODE
-from emily_memory.recall.weights import COMPOSITE, HYBRID, NEAREST, Weights
+from emily_memory.recall.weights import COMPOSITE, HYBRID, NEAREST
 from emily_memory.store import spaces
 from emily_memory.store.batch import Batch, keep
 from emily_memory.store.database import Database, opened

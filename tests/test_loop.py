@@ -172,4 +172,4 @@ def test_a_tier_can_be_taken_out(emily: Layout, run: Run) -> None:
     assert report["rows"][0]["episodes"] == 5
     wrong = run(emily, "perceive", "digits", "--ablate", "soul")
     assert wrong.returncode == 1
-    assert "choose from alpha, allostasis, workspace, hypotheses" in wrong.stderr
+    assert "choose from alpha, allostasis, workspace, hypotheses, recall" in wrong.stderr

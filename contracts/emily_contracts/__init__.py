@@ -29,6 +29,7 @@ from emily_contracts.decision import (
     Decision,
     ExpectedFreeEnergy,
     Provenance,
+    Recollection,
     Status,
 )
 from emily_contracts.envelope import SCHEMA_VERSION, Message, successor_id, uuid7
@@ -43,6 +44,7 @@ from emily_contracts.memory import (
     Selection,
     Store,
     StoreRequest,
+    Weights,
 )
 from emily_contracts.outcome import Outcome
 from emily_contracts.percept import GatedSignal, Percept
@@ -93,6 +95,7 @@ __all__ = [
     "Query",
     "Recall",
     "RecallRequest",
+    "Recollection",
     "Reliability",
     "Scene",
     "Selection",
@@ -109,6 +112,7 @@ __all__ = [
     "SupersedeRequest",
     "Suppressed",
     "Topic",
+    "Weights",
     "successor_id",
     "uuid7",
 ]

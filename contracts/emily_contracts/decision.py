@@ -69,6 +69,20 @@ class Status(enum.Enum):
     """No tier answered, or the stimulus was refused; `reason` says why."""
 
 
+class Recollection(msgspec.Struct, frozen=True, kw_only=True):
+    """A remembered moment that shaped what was expected.
+
+    Attributes:
+        id: Of the episode in memory.
+        truth: What it turned out to be.
+        weight: With which it counts, in [0, 1].
+    """
+
+    id: UUID
+    truth: Name
+    weight: float
+
+
 class Decision(Message, frozen=True, kw_only=True):
     """The answer to a stimulus; exactly one leaves the router for each accepted one.
 
@@ -78,6 +92,7 @@ class Decision(Message, frozen=True, kw_only=True):
         factors: What each entry of a factor's posterior stands for, where it has names.
         confidence: Posterior probability of the likeliest answer.
         hypotheses: Sampled explanations that were weighed, likeliest first.
+        recalled: What memory answered before the first decision of an episode; none when it was not asked.
         reason: One sentence for a person.
     """
 
@@ -95,6 +110,7 @@ class Decision(Message, frozen=True, kw_only=True):
     hypotheses: tuple[str, ...] = ()
     conscious: tuple[Name, ...] = ()
     provenance: Provenance | None = None
+    recalled: tuple[Recollection, ...] | None = None
 
 
 class Action(Message, frozen=True, kw_only=True):

@@ -104,6 +104,9 @@ def digits(
     shift: Annotated[
         str, typer.Option(help="Pixels right and down that pictures are moved, as 1,0.")
     ] = "0,0",
+    only: Annotated[
+        str, typer.Option(help="Show these digits only, as 3,8; she is not told, but she remembers.")
+    ] = "",
     ablate: Ablated = None,
     record: Annotated[Path | None, typer.Option(help="Record the stream for: emily replay FILE")] = None,
     state_dir: StateDir = DEFAULT_STATE_DIR,
@@ -120,7 +123,14 @@ def digits(
         raise CommandError(
             f"--ablate {unknown[0]}: there is no such tier", f"choose from {', '.join(ABLATIONS)}"
         )
-    hardships = {"distractors": distractors, "noise": noise, "shift_x": shift_x, "shift_y": shift_y}
+    hardships: dict[str, Any] = {
+        "distractors": distractors,
+        "noise": noise,
+        "shift_x": shift_x,
+        "shift_y": shift_y,
+    }
+    if only:
+        hardships["only"] = _digits(only)
     with _system(Layout(state_dir=state_dir.absolute()), ablated, quiet=as_json) as layout:
         runs: list[dict[str, Any]] = [{"strategy": "active", "episodes": episodes}]
         if baseline:
@@ -285,6 +295,13 @@ def _shift(text: str) -> tuple[int, int]:
             f"--shift {text}: two whole numbers with a comma are needed", "such as --shift 1,0"
         ) from None
     return x, y
+
+
+def _digits(text: str) -> str:
+    digits = [digit.strip() for digit in text.split(",")]
+    if any(len(digit) != 1 or not digit.isdecimal() for digit in digits):
+        raise CommandError(f"--only {text}: digits with commas are needed", "such as --only 3,8")
+    return ",".join(digits)
 
 
 def _table(report: DigitsReport) -> Table:

@@ -10,9 +10,9 @@ from uuid import UUID
 import anyio
 import msgspec
 import typer
-from emily_bus import Bus, BusSettings, Subscription
-from emily_contracts import Decision, Overflow
-from emily_contracts.topics import DECISION, OUTCOME, STIMULUS
+from emily_bus import AskRefused, Bus, BusSettings, Subscription
+from emily_contracts import Decision, Episode, Overflow, Recall, RecallRequest
+from emily_contracts.topics import DECISION, OUTCOME, RECALL, STIMULUS
 
 from emily import launch
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, out, print_json, progress_bar, reports_errors
@@ -101,6 +101,7 @@ async def _again(layout: Layout, records: list[Record], progress: Progress) -> d
     async with (
         Bus.open(bus, namespace=f"emily/{layout.colour}", name="replay") as colour,
         colour.subscribe(DECISION, overflow=Overflow.DROP_OLDEST, buffer=BUFFER) as decisions,
+        colour.serve(RECALL, _Remembrance(records).answer),
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(_collect, decisions, replayed)
@@ -113,6 +114,30 @@ async def _again(layout: Layout, records: list[Record], progress: Progress) -> d
         await _until(replayed, len(expected), expected)
         tasks.cancel_scope.cancel()
     return replayed
+
+
+class _Remembrance:
+    """Memory as it answered when the stream was recorded."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self._recalled = {
+            record.decision.stimulus_id: record.decision
+            for record in records
+            if record.decision is not None and record.decision.recalled is not None
+        }
+
+    async def answer(self, request: RecallRequest) -> Recall:
+        """What came to mind then."""
+        decision = None if request.stimulus_id is None else self._recalled.get(request.stimulus_id)
+        if decision is None:
+            raise AskRefused("stimulus_id: nothing that was recalled for it is on record")
+        return Recall(
+            episodes=tuple(
+                Episode(id=each.id, occurred_at=decision.at, content="", context={"truth": each.truth})
+                for each in decision.recalled or ()
+            ),
+            path="replay",
+        )
 
 
 async def _send(colour: Bus, record: Record) -> None:

@@ -20,6 +20,7 @@ ABLATIONS: dict[str, tuple[str, str]] = {
     "allostasis": ("reflex", "ALLOSTASIS"),
     "workspace": ("workspace", "WORKSPACE"),
     "hypotheses": ("inference", "HYPOTHESES"),
+    "recall": ("inference", "RECALL"),
 }
 """Which service, and which of its settings, takes a tier out."""
 

@@ -2,7 +2,7 @@
 
 from emily_runtime.errors import CheckpointError, Refused, SettingsError
 from emily_runtime.life import Life
-from emily_runtime.mind import Emission, Gauges, Mind
+from emily_runtime.mind import Emission, Gauges, Mind, Question
 from emily_runtime.run import run
 from emily_runtime.service import Service
 from emily_runtime.settings import ServiceSettings, load_settings
@@ -13,6 +13,7 @@ __all__ = [
     "Gauges",
     "Life",
     "Mind",
+    "Question",
     "Refused",
     "Service",
     "ServiceSettings",

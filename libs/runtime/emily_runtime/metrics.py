@@ -39,6 +39,8 @@ class StepMetrics:
         topics: By topic.
         step_seconds: Of `step` alone.
         age_seconds: From an event's own time to the end of its handling.
+        asked: Questions to other services by result.
+        ask_seconds: That events waited for an answer.
     """
 
     def __init__(self, registry: CollectorRegistry, topics: Iterable[AnyTopic]) -> None:
@@ -52,6 +54,12 @@ class StepMetrics:
             "Age of an event when it is done",
             buckets=AGE_BUCKETS,
             registry=registry,
+        )
+        self.asked = Counter(
+            "emily_questions", "Questions to other services by result", ["result"], registry=registry
+        )
+        self.ask_seconds = Histogram(
+            "emily_question_seconds", "Duration of a question", buckets=AGE_BUCKETS, registry=registry
         )
 
 

@@ -18,6 +18,18 @@ class Emission(NamedTuple):
     message: Message
 
 
+class Question(NamedTuple):
+    """What a mind asks another service before it takes an event in.
+
+    Attributes:
+        timeout_s: How long the event may wait for the answer.
+    """
+
+    query: AnyQuery
+    request: msgspec.Struct
+    timeout_s: float
+
+
 type Gauges = Mapping[str, Mapping[str, float]]
 """Values by metric name, then by the value of its one label."""
 
@@ -55,6 +67,18 @@ class Mind[Settings: msgspec.Struct, State: msgspec.Struct](ABC):
         Raises:
             Refused: The event is wrong; the state stays as it was.
         """
+
+    def wonders(self, state: State, event: Any) -> Question | None:
+        """What to ask before the step on an event; mostly nothing. Pure."""
+        return None
+
+    def told(self, state: State, event: Any, answer: Any) -> State:
+        """The state that the step on an event begins from when something was asked before it; pure.
+
+        Args:
+            answer: Of the query's reply type; none when nobody answered in time.
+        """
+        return state
 
     def answers(self) -> Mapping[AnyQuery, Callable[[State, Any], Any]]:
         """Queries that are answered from the state without changing it."""

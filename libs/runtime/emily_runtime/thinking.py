@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
-from emily_bus import AskRefused, BusCongested, Subscription
+from emily_bus import AskError, AskRefused, BusCongested, Subscription
 from emily_contracts.topic import AnyTopic
 
 from emily_runtime.checkpointing import Checkpointing
@@ -19,13 +19,15 @@ from emily_runtime.errors import Refused
 from emily_runtime.life import Life
 from emily_runtime.logs import get_logger
 from emily_runtime.metrics import GaugeCollector, StepMetrics
-from emily_runtime.mind import Emission, Mind
+from emily_runtime.mind import Emission, Mind, Question
 
 SUBSCRIPTIONS = "subscriptions"
 BREATH_S = 0.01
 """How long steps may follow each other before other tasks get their turn."""
 CONGESTED_PAUSE_S = 0.5
 REFUSALS_LOGGED_EVERY_S = 1.0
+UNASKED_S = 1.0
+"""How long nobody is asked after a question found no answer: thinking goes on without."""
 
 _log = get_logger(__name__)
 
@@ -44,6 +46,7 @@ class Thinking:
         self._failures: set[tuple[AnyTopic, type[Exception]]] = set()
         self._unlogged = 0
         self._refusal_logged = -REFUSALS_LOGGED_EVERY_S
+        self._unasked_until = 0.0
         life.registry.register(GaugeCollector(mind.gauges, lambda: mind.observe(self._state)))
 
     async def run(self) -> None:
@@ -77,6 +80,7 @@ class Thinking:
         metrics = self._metrics.topics[topic]
         with self._life.tracer.span(self._spans[topic], stimulus_id=event.stimulus_id):
             try:
+                await self._wonder(event)
                 emissions = self._step(event)
                 for emission in emissions:
                     await self._say(emission)
@@ -90,6 +94,28 @@ class Thinking:
                 self._life.handled += 1
                 metrics.handled.inc()
         self._metrics.age_seconds.observe((datetime.now(UTC) - event.at).total_seconds())
+
+    async def _wonder(self, event: Any) -> None:
+        question = self._mind.wonders(self._state, event)
+        if question is not None:
+            self._state = self._mind.told(self._state, event, await self._ask(question))
+
+    async def _ask(self, question: Question) -> Any:
+        if time.monotonic() < self._unasked_until:
+            self._metrics.asked.labels("not asked").inc()
+            return None
+        with self._metrics.ask_seconds.time():
+            try:
+                answer = await self._life.bus.ask(
+                    question.query, question.request, timeout=question.timeout_s
+                )
+            except AskError as failure:
+                self._metrics.asked.labels("unanswered").inc()
+                self._unasked_until = time.monotonic() + UNASKED_S
+                _log.debug("thinks without an answer", reason=str(failure))
+                return None
+        self._metrics.asked.labels("answered").inc()
+        return answer
 
     def _step(self, event: Any) -> tuple[Emission, ...]:
         started = time.perf_counter()

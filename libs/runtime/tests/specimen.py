@@ -16,15 +16,18 @@ from emily_contracts import (
     Broadcast,
     Modulation,
     Percept,
+    Recall,
+    RecallRequest,
     Stimulus,
     successor_id,
 )
 from emily_contracts.topic import AnyQuery, AnyTopic
-from emily_contracts.topics import ATTEND, BROADCAST, PERCEPT, STIMULUS
-from emily_runtime import Emission, Gauges, Life, Mind, Refused, Service, ServiceSettings, run
+from emily_contracts.topics import ATTEND, BROADCAST, PERCEPT, RECALL, STIMULUS
+from emily_runtime import Emission, Gauges, Life, Mind, Question, Refused, Service, ServiceSettings, run
 from numpy.typing import NDArray
 
 STEP_S = 0.002
+ASK_TIMEOUT_S = 0.2
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +111,46 @@ class Relay(Mind[ServiceSettings, Counted]):
         return state, (Emission(BROADCAST, broadcast),)
 
 
+class Wondered(msgspec.Struct, frozen=True, kw_only=True):
+    """What was answered last."""
+
+    answer: str = "nothing yet"
+
+
+class Wonderer(Mind[ServiceSettings, Wondered]):
+    """Asks memory about a stimulus of the subject `zoe`, and labels percepts with the last answer."""
+
+    name = "wonderer"
+    settings_type = ServiceSettings
+    state_type = Wondered
+    state_version = 1
+    hears: ClassVar[tuple[AnyTopic, ...]] = (STIMULUS,)
+
+    def initial(self) -> Wondered:
+        return Wondered()
+
+    def wonders(self, state: Wondered, event: Stimulus) -> Question | None:
+        if event.subject != "zoe":
+            return None
+        return Question(RECALL, RecallRequest(namespace="past", text=event.subject), ASK_TIMEOUT_S)
+
+    def told(self, state: Wondered, event: Stimulus, answer: Recall | None) -> Wondered:
+        return Wondered(answer="unanswered" if answer is None else answer.path)
+
+    def step(self, state: Wondered, event: Stimulus) -> tuple[Wondered, tuple[Emission, ...]]:
+        percept = Percept(
+            id=successor_id(event.id, "percept"),
+            at=event.at,
+            stimulus_id=event.stimulus_id,
+            modality=event.modality,
+            subject=event.subject,
+            episode=event.episode,
+            modulation=Modulation(),
+            label=state.answer,
+        )
+        return state, (Emission(PERCEPT, percept),)
+
+
 class WebSettings(ServiceSettings, frozen=True, kw_only=True):
     """How the service behaves."""
 
@@ -178,7 +221,7 @@ def _attend(state: Counted, request: AttentionRequest) -> Attention:
     return Attention(gated=request.drives, emitted=(), latency_ms=(), phase=0.0, frequency=float(state.count))
 
 
-SPECIMENS: dict[str, Any] = {kind.name: kind for kind in (Counter, Relay, Web)}
+SPECIMENS: dict[str, Any] = {kind.name: kind for kind in (Counter, Relay, Wonderer, Web)}
 
 if __name__ == "__main__":
     run(SPECIMENS[sys.argv[1]], sys.argv[2:])

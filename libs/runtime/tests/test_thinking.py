@@ -6,11 +6,12 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
 from emily_bus import Change, ErrorReply
-from emily_contracts import AttentionRequest, Health, HealthRequest
-from emily_contracts.topics import ATTEND, HEALTH, HEALTH_CHANGED, PERCEPT, STIMULUS
+from emily_contracts import AttentionRequest, Health, HealthRequest, Recall, RecallRequest
+from emily_contracts.topics import ATTEND, HEALTH, HEALTH_CHANGED, PERCEPT, RECALL, STIMULUS
 from emily_runtime.checkpoint import decode_state
 from emily_runtime.testing import ServiceProcess
 
@@ -181,3 +182,66 @@ def test_what_is_held_when_told_to_stop_is_finished_and_goodbye_is_said(
     assert seen == [("counter", True), ("counter", False)]
     assert phases[-2:] == ["draining", "stopped"]
     assert not counter.announcement.exists()
+
+
+def test_what_is_asked_before_a_step_is_known_in_it(
+    specimen: Specimen, on_loop: Any, stimuli: Any, percepts: Any
+) -> None:
+    wonderer = specimen("wonderer")
+    wonderer.start()
+    asked: list[str] = []
+
+    async def remembers(request: RecallRequest) -> Recall:
+        asked.append(request.text)
+        return Recall(episodes=(), path=f"answer-{len(asked)}")
+
+    async def live() -> None:
+        async with wonderer.bus() as bus, bus.serve(RECALL, remembers):
+            heard = await percepts(bus, stimuli(range(6)))
+            labels = [(percept.subject, percept.label) for percept in heard]
+            assert [label for subject, label in labels if subject == "zoe"] == ["answer-1", "answer-2"]
+
+    on_loop(live)
+    assert asked == ["zoe", "zoe"]
+    assert wonderer.metric("emily_questions_total", result="answered") == 2
+    assert wonderer.metric("emily_question_seconds_count") == 2
+    assert wonderer.stop() == 0
+
+
+def test_without_an_answer_it_thinks_on_and_asks_nobody_for_a_while(
+    specimen: Specimen, on_loop: Any, stimuli: Any, percepts: Any
+) -> None:
+    wonderer = specimen("wonderer")
+    wonderer.start()
+
+    async def live() -> None:
+        async with wonderer.bus() as bus:
+            heard = await percepts(bus, stimuli(range(6)))
+            assert [percept.label for percept in heard if percept.subject == "zoe"] == ["unanswered"] * 2
+
+    on_loop(live)
+    assert wonderer.metric("emily_questions_total", result="unanswered") == 1
+    assert wonderer.metric("emily_questions_total", result="not asked") == 1
+    assert wonderer.stop() == 0
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for(
+    specimen: Specimen, on_loop: Any, stimuli: Any, percepts: Any
+) -> None:
+    wonderer = specimen("wonderer")
+    wonderer.start()
+
+    thought = anyio.Event()
+
+    async def hangs(_: RecallRequest) -> Recall:
+        await thought.wait()
+        return Recall(episodes=(), path="too-late")
+
+    async def live() -> None:
+        async with wonderer.bus() as bus, bus.serve(RECALL, hangs):
+            heard = await percepts(bus, stimuli(range(6)))
+            thought.set()
+            assert {percept.label for percept in heard if percept.subject == "zoe"} == {"unanswered"}
+
+    on_loop(live)
+    assert wonderer.stop() == 0

@@ -14,14 +14,15 @@ from emily_contracts import (
     HypothesesRequest,
     Outcome,
     Provenance,
+    Recall,
     StoreRequest,
 )
 from emily_contracts.topic import AnyQuery, AnyTopic
 from emily_contracts.topics import BROADCAST, DECISION, EXPERIENCE, HYPOTHESISE
-from emily_runtime import Emission, Gauges, Mind, Refused
+from emily_runtime import Emission, Gauges, Mind, Question, Refused
 from msgspec.structs import replace
 
-from emily_inference import experience, interoception
+from emily_inference import experience, interoception, recollection
 from emily_inference.interoception import Feeling
 from emily_inference.settings import InferenceSettings
 from emily_inference.thought import Thought, decision
@@ -100,6 +101,20 @@ class Inference(Mind[InferenceSettings, InferenceState]):
             del answers[min(answers)]
         said = (Emission(DECISION, answer), *_worth_keeping(experience.told(answer, event)))
         return replace(state, answered=answers), said
+
+    def wonders(self, state: InferenceState, event: Broadcast) -> Question | None:
+        """Before the first decision of an episode of vision: what similar moments turned out to be."""
+        fresh = str(event.stimulus_id) not in state.answered and event.outcome is None
+        if not self.settings.recall or event.modality != "vision" or not fresh:
+            return None
+        gaze = state.gazes.get(event.subject)
+        return None if gaze is not None and gaze.episode == event.episode else recollection.question(event)
+
+    def told(self, state: InferenceState, event: Broadcast, answer: Recall | None) -> InferenceState:
+        """The state with the episode begun and what memory told of it."""
+        recalled = recollection.recollections(answer)
+        gaze = Gaze(episode=event.episode, touched=state.events + 1, recalled=recalled)
+        return replace(state, gazes=self._remembered(state.gazes, event.subject, gaze))
 
     def answers(self) -> Mapping[AnyQuery, Callable[[InferenceState, HypothesesRequest], Hypotheses]]:
         """A sample of hypotheses about the world that is seen."""

@@ -9,6 +9,7 @@ from emily_contracts import (
     Decision,
     ExpectedFreeEnergy,
     Provenance,
+    Recollection,
     Status,
     successor_id,
 )
@@ -26,6 +27,7 @@ class Thought(msgspec.Struct, frozen=True, kw_only=True):
     expected_free_energy: ExpectedFreeEnergy | None
     policies_weighed: int
     hypotheses: tuple[str, ...] = ()
+    recalled: tuple[Recollection, ...] | None = None
 
 
 def decision(thought: Thought, broadcast: Broadcast, provenance: Provenance) -> Decision:
@@ -49,4 +51,5 @@ def decision(thought: Thought, broadcast: Broadcast, provenance: Provenance) -> 
         hypotheses=thought.hypotheses,
         conscious=tuple(content.channel for content in broadcast.contents),
         provenance=provenance,
+        recalled=thought.recalled,
     )

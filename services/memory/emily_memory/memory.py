@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.to_thread
 import numpy as np
-from emily_contracts import Recall, RecallRequest, Store, StoreRequest
+from emily_contracts import Recall, RecallRequest, Store, StoreRequest, Weights
 from emily_runtime.logs import get_logger
 from numpy.typing import NDArray
 
@@ -19,7 +19,7 @@ from emily_memory.embedding.errors import EmbedderDown
 from emily_memory.metrics import Metrics
 from emily_memory.recall.recaller import Recalled, Recaller, Sought
 from emily_memory.recall.usage import Usage
-from emily_memory.recall.weights import HYBRID, Weights
+from emily_memory.recall.weights import HYBRID
 from emily_memory.store import spaces
 from emily_memory.store.database import Database
 from emily_memory.store.writer import Writer
@@ -67,10 +67,10 @@ class Memory:
         self.metrics.stored.labels("new" if kept.new else "known").inc()
         return Store(id=kept.id, new=kept.new, embedded=embedded)
 
-    async def recall(self, request: RecallRequest, weights: Weights | None = None) -> Recall:
+    async def recall(self, request: RecallRequest) -> Recall:
         """The best episodes; as many as asked for, or all that exist."""
         started = time.perf_counter()
-        found = await self.seek(request, weights or self._weights)
+        found = await self.seek(request, request.weights or self._weights)
         self.usage.note(request.namespace, (each.id for each in found.episodes))
         self.metrics.recall_seconds.labels(found.path).observe(time.perf_counter() - started)
         return Recall(episodes=found.episodes, path=found.path, exhausted=found.exhausted)
@@ -78,7 +78,7 @@ class Memory:
     async def seek(self, request: RecallRequest, weights: Weights, *, exact: bool = False) -> Recalled:
         """Like `recall`, without a trace."""
         embedder = self.embedder
-        vector = await self._vector(embedder, request.text)
+        vector = await self._vector(embedder, request.text) if request.text.strip() else None
         return await self.recaller.recall(Sought(request, weights, embedder.space, vector, exact))
 
     async def _vector(self, embedder: Embedder, text: str) -> Vector | None:

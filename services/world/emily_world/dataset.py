@@ -70,6 +70,11 @@ def split(pictures: Pictures, seed: int, test_share: float = TEST_SHARE) -> Spli
     return Split(train=_part(pictures, train), test=_part(pictures, test))
 
 
+def showing(pictures: Pictures, digits: Sequence[int]) -> Pictures:
+    """Those of the pictures that show one of the digits, in their order; all when none is named."""
+    return _part(pictures, np.flatnonzero(np.isin(pictures.labels, digits))) if digits else pictures
+
+
 def save_training_part(pictures: Pictures, path: Path, seed: int) -> None:
     """Write the training pictures as arrays with a JSON header, whole or not at all."""
     digest = hashlib.sha256(pictures.images.tobytes() + pictures.labels.tobytes()).hexdigest()[:16]

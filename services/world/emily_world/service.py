@@ -13,7 +13,7 @@ import msgspec
 from emily_runtime import Life, Service
 from prometheus_client import Gauge
 
-from emily_world.dataset import load_digits, split
+from emily_world.dataset import load_digits, showing, split
 from emily_world.digits import DigitsWorld
 from emily_world.feeling import Feeling
 from emily_world.looking import Looking
@@ -39,7 +39,7 @@ class World(Service[WorldSettings]):
     async def _digits(self, life: Life) -> dict[str, Any]:
         settings = self.settings
         run = settings.run or f"digits-{secrets.token_hex(4)}"
-        pictures = split(load_digits(), settings.seed).test
+        pictures = showing(split(load_digits(), settings.seed).test, settings.only)
         looking = Looking(
             DigitsWorld(settings, pictures, run=run, start=datetime.now(UTC)), settings, life.bus
         )

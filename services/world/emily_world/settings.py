@@ -20,6 +20,10 @@ class WorldSettings(ServiceSettings, frozen=True, kw_only=True):
         Name | None,
         Meta(description="Prefix of subjects and root of all ids; the same run is the same messages"),
     ] = None
+    only: Annotated[
+        tuple[Annotated[int, Meta(ge=0, le=9)], ...],
+        Meta(description="Digits: which ones are shown, as 3,8; all when empty"),
+    ] = ()
     episodes: Annotated[int, Meta(ge=1, description="Digits: pictures shown in all")] = 100
     seed: Annotated[int, Meta(ge=0, description="Digits: of the split and of every draw")] = 0
     strategy: Annotated[

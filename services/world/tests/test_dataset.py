@@ -62,3 +62,12 @@ def test_a_missing_option_is_told_on_the_command_line(capsys: pytest.CaptureFixt
         main(["--seed", "0"])
     assert ended.value.code == 2
     assert "--out" in capsys.readouterr().err
+
+
+def test_only_the_named_digits_are_shown_in_their_order() -> None:
+    pictures = split(load_digits(), 0).test
+    shown = showing(pictures, (3, 8))
+    assert set(shown.labels.tolist()) == {3, 8}
+    kept = [label for label in pictures.labels.tolist() if label in {3, 8}]
+    assert shown.labels.tolist() == kept
+    assert showing(pictures, ()) is pictures

@@ -67,13 +67,21 @@ def likelihood(
     return Likelihood(table=np.concatenate(tables, axis=-1), log_prior=np.log(joint).reshape(DIGITS, -1))
 
 
-def posterior(model: Likelihood, seen: tuple[Reading, ...]) -> NDArray[np.float64]:
-    """(DIGITS, hypotheses * styles) joint posterior, summing to 1."""
+def posterior(
+    model: Likelihood, seen: tuple[Reading, ...], expected: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """(DIGITS, hypotheses * styles) joint posterior, summing to 1.
+
+    Args:
+        expected: (DIGITS,) how much more likely than the model says each digit is beforehand.
+    """
     places = [reading.place for reading in seen]
     levels = [reading.level for reading in seen]
     gains = np.array([reading.gain for reading in seen])
     evidence = np.log(model.table[:, places, levels])
     log_joint = model.log_prior + np.einsum("n,dnk->dk", gains, evidence)
+    if expected is not None:
+        log_joint += np.log(expected)[:, None]
     return softmax(log_joint.reshape(-1)).reshape(log_joint.shape)
 
 

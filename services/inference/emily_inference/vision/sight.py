@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
-from emily_contracts import Act, Broadcast, Outcome, Status
+from emily_contracts import Act, Broadcast, Outcome, Recollection, Status
 from emily_runtime import Refused
 from msgspec.structs import replace
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from emily_inference.draw import draw
 from emily_inference.thought import Thought
 from emily_inference.vision import acting, beliefs, knowledge
 from emily_inference.vision.beliefs import Likelihood, Reading
+from emily_inference.vision.expecting import expectation
 from emily_inference.vision.grey import DIGITS, SIDE
 from emily_inference.vision.hypotheses import STRUCTURES
 from emily_inference.vision.knowledge import Knowledge
@@ -31,12 +32,19 @@ class Gaze(msgspec.Struct, frozen=True, kw_only=True):
         touched: Number of the event that touched it last.
         seen: One reading a place.
         pending: The place that was asked for and has not come yet.
+        recalled: What memory answered before the first look; none when it was not asked.
     """
 
     episode: str
     touched: int
     seen: tuple[Reading, ...] = ()
     pending: int | None = None
+    recalled: tuple[Recollection, ...] | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing was decided in it yet."""
+        return self.pending is None and not self.seen
 
 
 class Sight:
@@ -61,8 +69,9 @@ class Sight:
         if gaze is None or gaze.episode != broadcast.episode:
             gaze = Gaze(episode=broadcast.episode, touched=event)
         seen = {reading.place: reading for reading in gaze.seen} | readings(broadcast)
+        recalled = gaze.recalled if gaze.fresh else None
         gaze = replace(gaze, touched=event, seen=tuple(seen.values()))
-        thought = self._thought(known, gaze, broadcast)
+        thought = replace(self._thought(known, gaze, broadcast), recalled=recalled)
         return replace(gaze, pending=thought.act.place), thought
 
     def learn(self, known: Knowledge, gaze: Gaze, outcome: Outcome, surprise: float) -> Knowledge:
@@ -101,7 +110,7 @@ class Sight:
 
     def _thought(self, known: Knowledge, gaze: Gaze, broadcast: Broadcast) -> Thought:
         likelihood = self._likelihood(known)
-        joint = beliefs.posterior(likelihood, gaze.seen)
+        joint = beliefs.posterior(likelihood, gaze.seen, expectation(gaze.recalled or ()))
         by_factor = joint.reshape(DIGITS, len(known.hypotheses), -1)
         digit = by_factor.sum(axis=(1, 2))
         weighed = acting.weigh(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pgvector
-from emily_contracts import Components, Episode, RecallRequest
+from emily_contracts import Components, Episode, RecallRequest, Weights
 from emily_postgres import Connection
 from numpy.typing import NDArray
 from psycopg import sql
@@ -18,7 +18,6 @@ from emily_memory.embedding.space import Space
 from emily_memory.recall.lexicon import LOOKED_FOR, NO_WORDS, Words, weigh
 from emily_memory.recall.selection import Conditions, conditions
 from emily_memory.recall.statement import every, plain, scored
-from emily_memory.recall.weights import Weights
 from emily_memory.store.database import Database
 from emily_memory.store.spaces import tables
 
@@ -54,7 +53,8 @@ class Recalled(NamedTuple):
     """Episodes, best first.
 
     Attributes:
-        path: exact, hnsw or lexical; with `+every` when the rest was looked for one by one.
+        path: exact, hnsw, lexical, or every when there was nothing to look for; with `+every` when the
+            rest was looked for one by one.
         exhausted: Fewer than asked for, because no more exist.
     """
 
@@ -114,7 +114,7 @@ async def _weighed(
     values = chosen | _plain_values(sought) | _weighed_values(sought, query)
     words = bool(query.any_of)
     affect = any(each is not None for each in (request.valence, request.arousal, request.dominance))
-    path = "lexical" if held is None else "exact" if few else "hnsw"
+    path = ("lexical" if words else "every") if held is None else "exact" if few else "hnsw"
     rows: Sequence[Any] = []
     if (held is not None or words) and not sought.exact and not weights.plain:
         statement = scored(held, selected, exact=few, words=words, affect=affect)

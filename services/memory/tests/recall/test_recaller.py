@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emily_contracts import Episode, RecallRequest
+from emily_contracts import Episode, RecallRequest, Weights
 from emily_memory.embedding.hashing import HashingEmbedder
 from emily_memory.recall import recaller
 from emily_memory.recall.recaller import Recalled, Recaller, Sought
-from emily_memory.recall.weights import COMPOSITE, HYBRID, NEAREST, Weights
+from emily_memory.recall.weights import COMPOSITE, HYBRID, NEAREST
 from emily_memory.store.batch import Batch, keep
 from emily_memory.store.database import Database
 from emily_memory.store.word_counts import count_words

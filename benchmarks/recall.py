@@ -1,0 +1,107 @@
+"""What recall adds to perception: the same pictures with and without it, in even and one-sided worlds.
+
+Two systems of their own, both with memory; one of them does not ask it. In the last world a subject that
+was shown 3 and 8 is shown 1 and 4: what memory lets expect is wrong then. Its pictures are of another
+split, so part of them was learned from; that helps both sides alike.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse
+import json
+import secrets
+import tempfile
+import time
+import urllib.request
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import report
+from emily import launch
+from emily.system import Layout, free_port, parts
+from emily.world_process import run_world
+from prometheus_client.parser import text_string_to_metric_families
+
+WORLDS: dict[str, tuple[dict[str, Any], ...]] = {
+    "all digits": ({},),
+    "5 of 10 digits": ({"only": "0,2,4,6,8"},),
+    "1, 4 and 7": ({"only": "1,4,7"},),
+    "3 and 8": ({"only": "3,8"},),
+    "3 and 8, then 1 and 4": ({"only": "3,8"}, {"only": "1,4", "seed": 1}),
+}
+WORLD_DEADLINE_S = 300.0
+READY_DEADLINE_S = 60.0
+
+
+def measured(ablate: tuple[str, ...], models: Path, episodes: int) -> dict[str, Any]:
+    """Accuracy and looks in each world, and how long a question took."""
+    with tempfile.TemporaryDirectory(prefix="emily-recall-") as folder:
+        layout = Layout(state_dir=Path(folder), bus_port=free_port(), http_port=free_port(), ablate=ablate)
+        layout.models.symlink_to(models)
+        with launch.temporarily(layout, lambda *_: None):
+            _until_memory_is_ready(layout)
+            worlds = {}
+            for name, stages in WORLDS.items():
+                run = f"recall-{secrets.token_hex(3)}"
+                for stage in stages:
+                    settings = {"world": "digits", "run": run, "episodes": episodes, "seed": 0, **stage}
+                    summary = anyio.run(partial(run_world, layout, settings, deadline_s=WORLD_DEADLINE_S))
+                worlds[name] = {key: summary[key] for key in ("accuracy", "mean_looks", "failed")}
+                print(f"{' without ' + ablate[0] if ablate else '':<16}{name:<24}{worlds[name]}", flush=True)
+            return {"worlds": worlds, "questions": _questions(layout)}
+
+
+def _until_memory_is_ready(layout: Layout) -> None:
+    (memory,) = (part for part in parts(layout) if part.name == "memory")
+    deadline = time.monotonic() + READY_DEADLINE_S
+    while not launch.readiness(layout, memory)[0]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"memory was not ready in {READY_DEADLINE_S:g} s")
+        time.sleep(0.05)
+
+
+def _questions(layout: Layout) -> dict[str, float]:
+    """How many were answered, and how long they took on average."""
+    (inference,) = (part for part in parts(layout) if part.name == "inference")
+    address = json.loads(layout.announcement(inference).read_text())["http"]
+    with urllib.request.urlopen(f"{address}/metrics", timeout=5.0) as response:
+        families = text_string_to_metric_families(response.read().decode())
+        samples = {
+            (sample.name, sample.labels.get("result", "")): sample.value
+            for family in families
+            for sample in family.samples
+        }
+    asked = samples.get(("emily_question_seconds_count", ""), 0.0)
+    seconds = samples.get(("emily_question_seconds_sum", ""), 0.0)
+    return {
+        "asked": asked,
+        "answered": samples.get(("emily_questions_total", "answered"), 0.0),
+        "mean_ms": round(1e3 * seconds / asked, 2) if asked else 0.0,
+    }
+
+
+def main() -> None:
+    """Measure and write `results/recall.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--episodes", type=int, default=300, help="pictures in each world (default 300)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="emily-recall-models-") as folder:
+        trained = Layout(state_dir=Path(folder))
+        launch.prepare(trained, lambda *_: None)
+        figures = {
+            "episodes": options.episodes,
+            "with recall": measured((), trained.models, options.episodes),
+            "without recall": measured(("recall",), trained.models, options.episodes),
+        }
+    report.write("recall", figures=figures, bars=[], versions=report.versions("eclipse-zenoh", "numpy"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What memory is asked before an episode is decided about, and what of its answer counts."""
+
+from __future__ import annotations
+
+from emily_contracts import Broadcast, Recall, RecallRequest, Recollection, Weights
+from emily_contracts.topics import RECALL
+from emily_runtime import Question
+
+from emily_inference.experience import NAMESPACE
+
+RECALLED = 32
+TIMEOUT_S = 0.1
+LIKENESS = Weights(dense=0.6, lexical=0.4, affect=0.5, recency=0.5, importance=0.0, use=0.0, recency_days=1.0)
+"""What makes a moment similar: meaning and words where a stimulus has any, feeling, nearness in time.
+
+Importance does not count here: what surprised most is no fair sample of what to expect.
+"""
+
+
+def question(broadcast: Broadcast) -> Question:
+    """About moments of this sense and subject that were judged, like this one in meaning and feeling."""
+    modulation = broadcast.modulation
+    request = RecallRequest(
+        namespace=NAMESPACE,
+        text=broadcast.text or "",
+        limit=RECALLED,
+        kinds=("outcome",),
+        context={"modality": broadcast.modality, "subject": broadcast.subject},
+        arousal=max(0.0, min(1.0, modulation.arousal)),
+        weights=LIKENESS,
+        stimulus_id=broadcast.stimulus_id,
+    )
+    return Question(RECALL, request, TIMEOUT_S)
+
+
+def recollections(recall: Recall | None) -> tuple[Recollection, ...]:
+    """The recalled moments whose truth is known."""
+    if recall is None:
+        return ()
+    return tuple(
+        Recollection(id=episode.id, truth=episode.context["truth"], weight=1.0)
+        for episode in recall.episodes
+        if "truth" in episode.context
+    )
