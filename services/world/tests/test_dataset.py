@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emily_world.dataset import Pictures, load_digits, main, split
+from emily_world.dataset import Pictures, load_digits, main, showing, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
