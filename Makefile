@@ -14,10 +14,10 @@ UV := $(shell command -v uv || echo .tools/bin/uv)
 export UV_LINK_MODE ?= copy
 export UV_NO_PROGRESS ?= 1
 
-.PHONY: help run setup setup-dev test soak lint types bench bench-setup docs lock clean
+.PHONY: help run setup setup-dev test soak lint types bench bench-setup docs lock image-postgres clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: .venv/.run ## Set up, start Emily, let her look at handwritten digits and decide
 	@$(BIN)/emily up
@@ -58,6 +58,9 @@ lock: $(UV) ## Resolve and pin requirements anew, with hashes and no addresses
 	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --no-dev -o requirements/run.txt
 	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --all-extras --group dev -o requirements/dev.txt
 	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --only-group build -o requirements/build.txt
+
+image-postgres: ## Build the container image of the database; without an engine see infra/docker/
+	@docker compose build postgres
 
 clean: ## Stop Emily and remove everything that was built (her state in .emily/ stays)
 	@if [ -x $(BIN)/emily ]; then $(BIN)/emily down --quiet || true; fi
