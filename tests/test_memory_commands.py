@@ -120,7 +120,8 @@ async def _serving(layout: Layout, url: str) -> AsyncIterator[None]:
             await stack.enter_async_context(colour.serve(query, _refusing(answer)))
         rooms = Rooms(opened_database, memory.store, memory.recall)
         bound = stack.enter_context(closing(listen("127.0.0.1", 0)))
-        http = Server(create_app(lambda: rooms, version="1"))  # type: ignore[arg-type]
+        api = create_app(lambda: rooms, version="1", allowed_hosts=("127.0.0.1",))
+        http = Server(api)  # type: ignore[arg-type]
         tasks = await stack.enter_async_context(anyio.create_task_group())
         tasks.start_soon(http.serve_on, bound)
         (part,) = [part for part in parts(layout) if part.name == "memory"]

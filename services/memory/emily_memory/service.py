@@ -55,7 +55,7 @@ class MemoryService(Service[MemorySettings]):
 
     def http(self, life: Life) -> Litestar:
         """The API."""
-        return create_app(self._open_rooms, version=life.version)
+        return create_app(self._open_rooms, version=life.version, allowed_hosts=self.settings.allowed_hosts)
 
     async def main(self, life: Life) -> None:
         """Answers until it is stopped; what was taken in by then is written."""

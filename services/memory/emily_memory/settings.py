@@ -54,6 +54,10 @@ class MemorySettings(ServiceSettings, frozen=True, kw_only=True):
         Meta(description="Hours between consolidations; without it, only emily memory consolidate does it"),
     ] = None
 
+    allowed_hosts: Annotated[
+        tuple[str, ...], Meta(description="Names in the Host header that are served, against DNS rebinding")
+    ] = ("localhost", "127.0.0.1", "::1")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.database_url is not None and self.database_url_file is not None:

@@ -105,6 +105,13 @@ def test_a_database_that_is_away_is_waited_for(endpoint: str, tmp_path: Path) ->
         assert process.stop() == 0
 
 
+def test_http_serves_the_names_that_are_allowed(process: ServiceProcess, url: str) -> None:
+    assert process.get("/api/v1/memories/stats").status == 200
+    process.stop()
+    process.start(database_url=url, embedder="hashing", allowed_hosts="memory.example")
+    assert process.get("/api/v1/memories/stats").status == 421
+
+
 def test_wrong_settings_end_it_with_all_of_them_named(endpoint: str, tmp_path: Path) -> None:
     wrong = service_process("memory", endpoint=endpoint, namespace="emily/wrong", state_dir=tmp_path)
     with wrong as process:

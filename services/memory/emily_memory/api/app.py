@@ -20,16 +20,12 @@ from emily_memory.errors import MemoryRefused, NotFound, Overloaded, StoreUnavai
 
 LARGEST_BODY = 2**20
 RETRY_AFTER_S = 1
-HERE = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Names of this machine."""
 
 _Request = Request[Any, Any, Any]
 _Answer = Response[Problem]
 
 
-def create_app(
-    open_rooms: Callable[[], Rooms], *, version: str, allowed_hosts: Collection[str] = HERE
-) -> Litestar:
+def create_app(open_rooms: Callable[[], Rooms], *, version: str, allowed_hosts: Collection[str]) -> Litestar:
     """The ASGI application.
 
     Args:

@@ -28,7 +28,7 @@ PROBLEM = "application/problem+json"
 
 
 def client(open_rooms: Callable[[], Rooms]) -> httpx.AsyncClient:
-    app = create_app(open_rooms, version="1")
+    app = create_app(open_rooms, version="1", allowed_hosts=("127.0.0.1",))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, timeout=20)  # type: ignore[arg-type]  # Litestar types its scopes more closely
 
 
@@ -278,6 +278,11 @@ async def test_pages_of_other_hosts_may_not_ask(http: httpx.AsyncClient) -> None
     body = {"namespace": "home", "actor": "ann", "dry_run": False}
     answer = await http.post("/erase", json=body, headers={"Origin": "https://elsewhere.example"})
     assert refusal(answer) == (403, "Origin")
+
+
+async def test_another_name_of_this_machine_is_not_served(http: httpx.AsyncClient) -> None:
+    rebound = {"Host": "attacker.example"}
+    assert refusal(await http.get("/stats", headers=rebound)) == (421, "Host")
 
 
 async def test_one_export_runs_at_a_time_and_gives_back_what_it_held(home: Home, episode: Make) -> None:
