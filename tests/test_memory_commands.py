@@ -211,6 +211,12 @@ def test_search_finds_and_explain_tells_why(emily: Command) -> None:
     assert "path exact" in table
 
 
+def test_a_search_may_weigh_the_components(emily: Command) -> None:
+    newest = ("--weight", "dense=0", "--weight", "lexical=0", "--weight", "recency=1")
+    found = printed(emily("search", "kettle", *newest, "--json"))["episodes"]
+    assert [each["context"]["day"] for each in found] == ["2", "1", "0"]
+
+
 def test_a_correction_keeps_the_history(emily: Command) -> None:
     identity = first(emily)
     edited = printed(
@@ -312,6 +318,11 @@ BAD: list[tuple[tuple[str, ...], int, str]] = [
     (("show", str(uuid4())), 1, "there is no memory"),
     (("search", "x", "--limit", "-1"), 2, "--limit"),
     (("search", "x", "--namespace", "two words"), 1, "namespace"),
+    (("search", "x", "--weight", "smell=1"), 1, "choose from dense, lexical, affect, recency"),
+    (("search", "x", "--weight", "dense"), 1, "--weight dense: is not NAME=NUMBER"),
+    (("search", "x", "--weight", "dense=much"), 1, "--weight dense=much: is not NAME=NUMBER"),
+    (("search", "x", "--weight", "dense=-1"), 1, "dense: -1.0 is below 0"),
+    (("search", "x", "--weight", "dense=nan"), 1, "nan is not a finite number"),
     (("list", "--after", "elsewhere"), 1, "after: "),
     (("list", "--context", "room"), 1, "KEY=WORD"),
     (("as-of", "yesterday"), 1, "is not a time"),

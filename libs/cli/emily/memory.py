@@ -22,10 +22,12 @@ from emily.memory_ask import (
     Namespace,
     Session,
     Since,
+    Weighing,
     Words,
     ask,
     made,
     moment,
+    weights,
     words,
 )
 
@@ -53,15 +55,18 @@ def search(
     context: Words = None,
     since: Since = None,
     before: Before = None,
+    weight: Weighing = None,
     state_dir: StateDir = DEFAULT_STATE_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Recall by meaning and words, best first.
 
-    Example: emily memory search "what is a seven" --kind episode --limit 5
+    Example: emily memory search "what is a seven" --kind episode --limit 5 --weight recency=1
     """
     chosen = _chosen(kind, actor, session, context, since, before)
-    found = _recalled(state_dir, namespace=namespace, text=text, limit=limit, **chosen)
+    found = _recalled(
+        state_dir, namespace=namespace, text=text, limit=limit, weights=weights(weight), **chosen
+    )
     shown = memory_view.listed(found.episodes, scores=True)
     tell(found, shown, *memory_view.recalled(found), as_json=as_json)
 

@@ -12,7 +12,7 @@ import anyio
 import msgspec
 import typer
 from emily_bus import AskError, AskTimeout, Bus, BusSettings, BusUnavailable, NoResponder
-from emily_contracts import uuid7
+from emily_contracts import Weights, uuid7
 from emily_contracts.topic import Query
 
 from emily import launch
@@ -31,6 +31,10 @@ Actor = Annotated[str | None, typer.Option(help="About or from whom only.")]
 Session = Annotated[str | None, typer.Option(help="Of this session only.")]
 Words = Annotated[
     list[str] | None, typer.Option("--context", metavar="KEY=WORD", help="With this word only; repeatable.")
+]
+Weighing = Annotated[
+    list[str] | None,
+    typer.Option("--weight", metavar="NAME=NUMBER", help="Of a component of the score; repeatable."),
 ]
 Since = Annotated[str | None, typer.Option("--from", metavar="TIME", help="That happened then or later.")]
 Before = Annotated[str | None, typer.Option("--before", metavar="TIME", help="That happened before then.")]
@@ -132,3 +136,26 @@ def words(pairs: list[str] | None) -> dict[str, str]:
             raise CommandError(f"--context {pair}: is not KEY=WORD", "such as --context room=hall")
         found[key] = word
     return found
+
+
+def weights(pairs: list[str] | None) -> Weights | None:
+    """Of the components, as a person typed some of them; the others are the usual ones.
+
+    Raises:
+        CommandError: There is no such component, or its weight is no number that fits.
+    """
+    if not pairs:
+        return None
+    given = {}
+    for pair in pairs:
+        name, _, number = pair.partition("=")
+        if name not in Weights.__struct_fields__:
+            raise CommandError(
+                f"--weight {pair}: there is no {name or 'component'} in a score",
+                f"choose from {', '.join(Weights.__struct_fields__)}, such as lexical=1",
+            )
+        try:
+            given[name] = float(number)
+        except ValueError:
+            raise CommandError(f"--weight {pair}: is not NAME=NUMBER", "such as lexical=1") from None
+    return made(Weights, **given)

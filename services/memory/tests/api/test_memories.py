@@ -67,6 +67,8 @@ async def test_what_is_stored_is_listed_shown_and_found(http: httpx.AsyncClient)
     found = (await http.post("/search", json=body)).json()
     assert [each["id"] for each in found["episodes"]] == [ids[0]]
     assert found["episodes"][0]["components"]["lexical"] == 1.0
+    weighed = (await http.post("/search", json=body | {"weights": {"dense": 0, "lexical": 2}})).json()
+    assert weighed["episodes"][0]["score"] > 2.0
 
 
 async def test_the_same_moment_stored_again_adds_nothing(http: httpx.AsyncClient) -> None:
@@ -202,6 +204,13 @@ BAD: list[tuple[str, str, dict[str, Any], int, str | None]] = [
     ),
     ("POST", "/search", {"json": {"namespace": "home", "text": "x", "limit": -1}}, 422, "limit"),
     ("POST", "/search", {"json": {"text": "x"}}, 422, "namespace"),
+    (
+        "POST",
+        "/search",
+        {"json": {"namespace": "home", "text": "x", "weights": {"use": -1}}},
+        422,
+        "weights.use",
+    ),
     ("POST", "/erase", {"json": {"namespace": "home", "actor": "a b"}}, 422, "actor"),
     ("POST", "/import", {"content": b"PK"}, 422, "json"),
     ("GET", "/export", {}, 400, None),
