@@ -8,6 +8,7 @@ import struct
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from emily_contracts import Selection
 from emily_contracts.curation import Change, History, ListRequest, Memory, Page, ShowRequest
 from psycopg import sql
 
@@ -74,7 +75,7 @@ async def list_memories(database: Database, request: ListRequest) -> Page:
         MemoryRefused: `after` is not `next` of a page.
     """
     selected, values = conditions(request.namespace, request)
-    where = (_forgotten(selected) if request.archived else selected).of_episode()
+    where = (_forgotten(request, selected) if request.archived else selected).of_episode()
     if request.after is not None:
         at, identity = place(request.after)
         where = sql.SQL("{} AND (e.occurred_at, e.id) < (%(after_at)s, %(after_id)s)").format(where)
@@ -111,9 +112,9 @@ def place(cursor: str) -> tuple[datetime, UUID]:
         ) from None
 
 
-def _forgotten(selected: Conditions) -> Conditions:
-    """Of what is forgotten, instead of what is held now."""
-    lasting = tuple(each for each in selected.on_episode if "now()" not in each)
-    return selected._replace(
-        on_episode=tuple(each.replace("archived_at IS NULL", "archived_at IS NOT NULL") for each in lasting)
-    )
+def _forgotten(request: ListRequest, selected: Conditions) -> Conditions:
+    """The same of what is forgotten: what a selection that asks for nothing demands is to be held now."""
+    held, _ = conditions(request.namespace, Selection())
+    asked_for = tuple(each for each in selected.on_episode if each not in held.on_episode)
+    believed = ("e.retracted_at IS NULL",) if request.known_at is None else ()
+    return selected._replace(on_episode=(*asked_for, "e.archived_at IS NOT NULL", *believed))

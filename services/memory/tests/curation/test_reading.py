@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 from emily_contracts import Episode
-from emily_contracts.curation import ListRequest, ShowRequest
+from emily_contracts.curation import EditRequest, ForgetRequest, ListRequest, ShowRequest
+from emily_memory.curation.correcting import edit, forget
 from emily_memory.curation.reading import cursor_of, list_memories, place, show
 from emily_memory.errors import MemoryRefused
 from emily_memory.testing import Home
@@ -68,6 +69,29 @@ async def test_a_list_selects_by_what_is_given(home: Home, episode: Make) -> Non
     assert await listed(occurred_from=start + timedelta(seconds=2)) == ["3", "2"]
     assert await listed(occurred_before=start + timedelta(seconds=2)) == ["1"]
     assert await listed(kinds=("nothing",)) == []
+
+
+@pytest.mark.anyio
+async def test_a_list_of_the_forgotten_selects_too_and_leaves_out_what_was_corrected(
+    home: Home, episode: Make
+) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    over = {"expires_at": start + timedelta(days=1), "valid_to": start + timedelta(days=2)}
+    wrong = episode(3, session="s1")
+    await home.remember(episode(1, session="s1"), episode(2, session="s1", **over), wrong, episode(4))
+    before = datetime.now(UTC)
+    right = await edit(home.database, EditRequest(**home.says(wrong.id, content="right 5")))
+    for each in (episode(2).id, right.id, episode(4).id):
+        await forget(home.database, ForgetRequest(**home.says(each)))
+
+    async def listed(**selection: object) -> list[str]:
+        request = ListRequest(namespace="home", archived=True, **selection)  # type: ignore[arg-type]
+        return [each.content[-1] for each in (await list_memories(home.database, request)).memories]
+
+    assert await listed() == ["4", "5", "2"]
+    assert await listed(session="s1") == ["5", "2"]
+    assert await listed(as_of=start + timedelta(days=3), session="s1") == ["5"]
+    assert await listed(known_at=before, session="s1") == ["2"]
 
 
 @pytest.mark.anyio
