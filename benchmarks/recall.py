@@ -15,6 +15,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import argparse
 import json
 import secrets
+import statistics
 import tempfile
 import time
 import urllib.request
@@ -29,33 +30,49 @@ from emily.system import Layout, free_port, parts
 from emily.world_process import run_world
 from prometheus_client.parser import text_string_to_metric_families
 
-WORLDS: dict[str, tuple[dict[str, Any], ...]] = {
-    "all digits": ({},),
-    "5 of 10 digits": ({"only": "0,2,4,6,8"},),
-    "1, 4 and 7": ({"only": "1,4,7"},),
-    "3 and 8": ({"only": "3,8"},),
-    "3 and 8, then 1 and 4": ({"only": "3,8"}, {"only": "1,4", "seed": 1}),
+WORLDS: dict[str, tuple[str, ...]] = {
+    "all digits": ("",),
+    "5 of 10 digits": ("0,2,4,6,8",),
+    "1, 4 and 7": ("1,4,7",),
+    "3 and 8": ("3,8",),
+    "3 and 8, then 1 and 4": ("3,8", "1,4"),
 }
+"""Which digits are shown, one stage after the other; the last stage is measured."""
+
 WORLD_DEADLINE_S = 300.0
 READY_DEADLINE_S = 60.0
 
 
-def measured(ablate: tuple[str, ...], models: Path, episodes: int) -> dict[str, Any]:
+def measured(ablate: tuple[str, ...], models: Path, seed: int, episodes: int) -> dict[str, Any]:
     """Accuracy and looks in each world, and how long a question took."""
     with tempfile.TemporaryDirectory(prefix="emily-recall-") as folder:
-        layout = Layout(state_dir=Path(folder), bus_port=free_port(), http_port=free_port(), ablate=ablate)
+        layout = Layout(
+            state_dir=Path(folder), bus_port=free_port(), http_port=free_port(), ablate=ablate, seed=seed
+        )
         layout.models.symlink_to(models)
         with launch.temporarily(layout, lambda *_: None):
             _until_memory_is_ready(layout)
             worlds = {}
             for name, stages in WORLDS.items():
                 run = f"recall-{secrets.token_hex(3)}"
-                for stage in stages:
-                    settings = {"world": "digits", "run": run, "episodes": episodes, "seed": 0, **stage}
+                for stage, shown in enumerate(stages):
+                    settings = {"run": run, "episodes": episodes, "seed": seed + stage, "only": shown}
                     summary = anyio.run(partial(run_world, layout, settings, deadline_s=WORLD_DEADLINE_S))
                 worlds[name] = {key: summary[key] for key in ("accuracy", "mean_looks", "failed")}
-                print(f"{' without ' + ablate[0] if ablate else '':<16}{name:<24}{worlds[name]}", flush=True)
+                side = "without recall" if ablate else "with recall"
+                print(f"{seed} {side:<16}{name:<24}{worlds[name]}", flush=True)
             return {"worlds": worlds, "questions": _questions(layout)}
+
+
+def mean(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Of each figure of each world over the seeds."""
+    return {
+        world: {
+            figure: round(statistics.fmean(run["worlds"][world][figure] for run in runs), 4)
+            for figure in ("accuracy", "mean_looks")
+        }
+        for world in WORLDS
+    }
 
 
 def _until_memory_is_ready(layout: Layout) -> None:
@@ -90,16 +107,22 @@ def _questions(layout: Layout) -> dict[str, float]:
 def main() -> None:
     """Measure and write `results/recall.json`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=300, help="pictures in each world (default 300)")
+    parser.add_argument("--episodes", type=int, default=150, help="pictures in each world (default 150)")
+    parser.add_argument("--seeds", type=int, default=3, help="splits of the pictures (default 3)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="emily-recall-models-") as folder:
-        trained = Layout(state_dir=Path(folder))
-        launch.prepare(trained, lambda *_: None)
-        figures = {
-            "episodes": options.episodes,
-            "with recall": measured((), trained.models, options.episodes),
-            "without recall": measured(("recall",), trained.models, options.episodes),
-        }
+    sides: dict[str, tuple[str, ...]] = {"with recall": (), "without recall": ("recall",)}
+    runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    for seed in range(options.seeds):
+        with tempfile.TemporaryDirectory(prefix="emily-recall-models-") as folder:
+            trained = Layout(state_dir=Path(folder), seed=seed)
+            launch.prepare(trained, lambda *_: None)
+            for side, ablate in sides.items():
+                runs[side].append(measured(ablate, trained.models, seed, options.episodes))
+    figures = {
+        "episodes": options.episodes,
+        "mean": {side: mean(each) for side, each in runs.items()},
+        "runs": runs,
+    }
     report.write("recall", figures=figures, bars=[], versions=report.versions("eclipse-zenoh", "numpy"))
 
 

@@ -154,6 +154,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     is one bounded term, so that age never hides a true answer.
 
     Attributes:
+        use: At 0 a recall is no use: it isn't counted, and recency is that of what happened.
         recency_days: Age at which recency has fallen to 1/e.
 
     Raises:

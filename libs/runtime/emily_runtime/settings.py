@@ -137,7 +137,8 @@ def _in_environment(
         if name.startswith(start):
             setting = name.removeprefix(start)
             setting = setting.lower() if setting.isupper() else name
-            found[setting] = (name, text.split(",") if setting in rows and _is_list(rows[setting]) else text)
+            listed = setting in rows and _is_list(rows[setting])
+            found[setting] = (name, [word for word in text.split(",") if word] if listed else text)
     return found
 
 
@@ -188,7 +189,7 @@ def _remedy(field: msgspec.structs.FieldInfo) -> str:
     from emily_runtime.settings_table import described  # noqa: PLC0415 - only people who erred pay for it
 
     setting = described(field)
-    otherwise = "" if field.required else f", or leave it out for {setting.default}"
+    otherwise = "" if field.required else f", or leave it out for {setting.default or 'nothing'}"
     meaning = f" ({setting.meaning})" if setting.meaning else ""
     return f"give {setting.type}{meaning}{otherwise}"
 

@@ -55,6 +55,7 @@ def test_the_environment_is_read_as_the_types_say() -> None:
 
 def test_a_list_is_given_as_words_between_commas(tmp_path: Path) -> None:
     assert load(EMILY_REFLEX_SENSES="vision,touch").senses == ("vision", "touch")
+    assert load(EMILY_REFLEX_SENSES="").senses == ()
     file = tmp_path / "emily.toml"
     file.write_text('[reflex]\nsenses = ["smell"]\n')
     assert load(EMILY_CONFIG=str(file)).senses == ("smell",)

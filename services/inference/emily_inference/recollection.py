@@ -8,12 +8,12 @@ from emily_runtime import Question
 
 from emily_inference.experience import NAMESPACE
 
-RECALLED = 32
+RECALLED = 64
 TIMEOUT_S = 0.1
-LIKENESS = Weights(dense=0.6, lexical=0.4, affect=0.5, recency=0.5, importance=0.0, use=0.0, recency_days=1.0)
-"""What makes a moment similar: meaning and words where a stimulus has any, feeling, nearness in time.
+LIKENESS = Weights(affect=0.05, recency=1.0, importance=0.0, use=0.0, recency_days=0.01)
+"""What makes a moment similar: nearness in time, then feeling; meaning and words where a stimulus has any.
 
-Importance does not count here: what surprised most is no fair sample of what to expect.
+Importance and use do not count: what surprised, or was often recalled, is no fair sample of what to expect.
 """
 
 

@@ -70,8 +70,10 @@ class Memory:
     async def recall(self, request: RecallRequest) -> Recall:
         """The best episodes; as many as asked for, or all that exist."""
         started = time.perf_counter()
-        found = await self.seek(request, request.weights or self._weights)
-        self.usage.note(request.namespace, (each.id for each in found.episodes))
+        weights = request.weights or self._weights
+        found = await self.seek(request, weights)
+        if weights.use:
+            self.usage.note(request.namespace, (each.id for each in found.episodes))
         self.metrics.recall_seconds.labels(found.path).observe(time.perf_counter() - started)
         return Recall(episodes=found.episodes, path=found.path, exhausted=found.exhausted)
 

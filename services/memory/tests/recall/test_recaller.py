@@ -10,6 +10,7 @@ from emily_contracts import Episode, RecallRequest, Weights
 from emily_memory.embedding.hashing import HashingEmbedder
 from emily_memory.recall import recaller
 from emily_memory.recall.recaller import Recalled, Recaller, Sought
+from emily_memory.recall.usage import Usage
 from emily_memory.recall.weights import COMPOSITE, HYBRID, NEAREST
 from emily_memory.store.batch import Batch, keep
 from emily_memory.store.database import Database
@@ -146,6 +147,22 @@ async def test_age_never_hides_a_true_answer(mind: Minded, episode: Make) -> Non
     old = Episode(id=old.id, occurred_at=old.occurred_at - timedelta(days=36_500), content=old.content)
     await mind.keep([old, *(episode(i, f"breakfast number {i}") for i in range(1, 50))])
     assert contents(await mind.recall("where is the treasure", limit=1)) == [old.content]
+
+
+async def test_where_use_does_not_count_what_happened_last_is_most_recent(
+    mind: Minded, episode: Make
+) -> None:
+    older, newer = episode(0, "breakfast at nine"), episode(86_400 * 20, "breakfast at ten")
+    await mind.keep([older, newer])
+    recalled = Usage()
+    recalled.note("home", [older.id])
+    async with mind.database.writer.connection() as connection:
+        assert await recalled.flush(connection) == 1
+    lately = {"dense": 0.0, "lexical": 0.0, "affect": 0.0, "importance": 0.0, "recency": 1.0}
+    counting, not_counting = Weights(**lately, use=0.01), Weights(**lately, use=0.0)
+    assert contents(await mind.recall("", counting, deaf=True, limit=1)) == [older.content]
+    assert contents(await mind.recall("", not_counting, deaf=True, limit=1)) == [newer.content]
+    assert (await mind.recall("", not_counting, deaf=True, limit=1)).path == "every"
 
 
 async def test_components_add_up_to_the_score(mind: Minded, episode: Make) -> None:
