@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from emily_postgres.errors import DatabaseUnavailable
+from emily_postgres.migration import views_of
 
 OPEN_TIMEOUT_S = 10.0
 STATEMENT_TIMEOUT_S = 30.0
@@ -28,6 +29,7 @@ async def open_pool(
     *,
     schema: str,
     name: str,
+    version: int | None = None,
     size: int = 4,
     timeout_s: float = OPEN_TIMEOUT_S,
     settings: dict[str, str] | None = None,
@@ -41,6 +43,8 @@ async def open_pool(
         url: Of the database, or a libpq connection string.
         schema: First in the search path.
         name: Shown by the server as `application_name`.
+        version: Of the schema that is spoken: its views stand in the search path in place of the schema,
+            and the name shown begins with theirs, so that a migration sees who speaks what.
         size: Connections.
         timeout_s: For the first connection, and for each that is waited for.
         settings: More session settings.
@@ -49,8 +53,9 @@ async def open_pool(
     Raises:
         DatabaseUnavailable: No connection in time.
     """
+    spoken = schema if version is None else views_of(schema, version)
     session = {
-        "search_path": f"{schema},public",
+        "search_path": f"{spoken},public",
         "plan_cache_mode": "force_custom_plan",
         "jit": "off",
         "TimeZone": "UTC",
@@ -67,7 +72,7 @@ async def open_pool(
         reconnect_timeout=timeout_s,
         kwargs={
             "autocommit": True,
-            "application_name": name,
+            "application_name": name if version is None else f"{spoken} {name}",
             "options": options,
             "connect_timeout": max(1, int(timeout_s)),
         },

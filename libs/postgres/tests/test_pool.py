@@ -15,6 +15,15 @@ async def test_connections_are_of_the_schema_and_plan_for_the_values_at_hand(url
         assert await cursor.fetchone() == ("memory,public", "force_custom_plan", "test", "UTC")
 
 
+async def test_who_speaks_a_version_sees_its_views_and_is_seen_with_it(url: str) -> None:
+    opened = open_pool(url, schema="memory", version=4, name="blue writer")
+    async with opened as pool, pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT current_setting('search_path'), current_setting('application_name')"
+        )
+        assert await cursor.fetchone() == ("memory_v4,public", "memory_v4 blue writer")
+
+
 @pytest.mark.parametrize(
     "url",
     [
