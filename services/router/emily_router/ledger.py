@@ -7,11 +7,14 @@ from collections import OrderedDict
 from uuid import UUID
 
 import msgspec
-from emily_contracts.decision import Decision
+from emily_contracts.decision import Decision, Status
 from emily_contracts.percept import Percept
 from emily_contracts.stimulus import Stimulus
 
 from emily_router.answers import degraded, failed
+from emily_router.window import Window
+
+TELLING_DEADLINE_MS = 200
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder(Decision).decode
@@ -83,13 +86,13 @@ class Ledger:
     Every method takes `now`, in seconds of one monotonic clock.
 
     Args:
-        in_flight: Most stimuli owed at once.
+        in_flight: Most stimuli owed at once; fewer while answers are late.
         remembered: Most answers remembered; the oldest go first.
         remember_s: How long an answer is remembered.
     """
 
     def __init__(self, *, in_flight: int = 2048, remembered: int = 65_536, remember_s: float = 600.0) -> None:
-        self._limit = in_flight
+        self._window = Window(in_flight)
         self._remembered_limit = remembered
         self._remember_s = remember_s
         self._owed: dict[UUID, Owed] = {}
@@ -99,6 +102,11 @@ class Ledger:
     def in_flight(self) -> int:
         """How many answers are owed."""
         return len(self._owed)
+
+    @property
+    def admitted(self) -> int:
+        """How many may be owed at once now."""
+        return int(self._window.size)
 
     def admit(self, stimulus: Stimulus, *, colour: str, now: float, digest: bytes | None = None) -> Admission:
         """Lets a stimulus in, unless its id is known or too many are in flight.
@@ -112,7 +120,7 @@ class Ledger:
         answer = self._remembered(stimulus.id, now)
         if answer is not None:
             return _repetition(Admission.ANSWERED, answer.digest, digest)
-        if len(self._owed) >= self._limit:
+        if len(self._owed) >= self.admitted:
             return Admission.FULL
         self._owed[stimulus.id] = Owed(stimulus=stimulus, colour=colour, accepted_at=now, digest=digest)
         return Admission.ACCEPTED
@@ -145,9 +153,11 @@ class Ledger:
 
     def settle(self, decision: Decision, *, now: float) -> Owed | None:
         """What the decision answers; none when it is late, repeated or about nothing in flight."""
-        owed = self._owed.pop(decision.stimulus_id, None)
+        owed = self._owed.get(decision.stimulus_id)
         if owed is not None:
-            self.remember(decision.stimulus_id, _encode(decision), now=now, digest=owed.digest)
+            if decision.status is not Status.FAILED:
+                self._take_note(owed, now)
+            self._close(owed, decision, now)
         return owed
 
     def remember(
@@ -178,8 +188,22 @@ class Ledger:
             self._owed[owed.stimulus.id] = msgspec.structs.replace(owed, forwarded_again=True)
         answers = [self._time_out(owed, absent) for owed in self._owed.values() if owed.elapsed(now) >= 1]
         for decision in answers:
-            self.settle(decision, now=now)
+            owed = self._owed[decision.stimulus_id]
+            if not absent:
+                self._take_note(owed, now)
+            self._close(owed, decision, now)
         return Due(forward_again=tuple(silent), answers=tuple(answers))
+
+    def _take_note(self, owed: Owed, now: float) -> None:
+        """Of how long it took, unless its sender waits for so short that this tells nothing."""
+        if owed.stimulus.deadline_ms >= TELLING_DEADLINE_MS:
+            self._window.answered(
+                owed.elapsed(now), in_flight=len(self._owed), accepted_at=owed.accepted_at, now=now
+            )
+
+    def _close(self, owed: Owed, decision: Decision, now: float) -> None:
+        del self._owed[owed.stimulus.id]
+        self.remember(owed.stimulus.id, _encode(decision), now=now, digest=owed.digest)
 
     def _remembered(self, stimulus_id: UUID, now: float) -> _Answer | None:
         answer = self._answers.get(stimulus_id)

@@ -19,6 +19,7 @@ class Metrics:
         late: Decisions for nothing in flight.
         forwarded_twice: Stimuli sent again after silence.
         in_flight: Answers owed now.
+        admitted: Answers that may be owed at once now.
         latency: Seconds from acceptance to the answer.
     """
 
@@ -34,6 +35,9 @@ class Metrics:
         self.late = counter("late", "Decisions for nothing in flight.")
         self.forwarded_twice = counter("forwarded_twice", "Stimuli sent again after silence.")
         self.in_flight = Gauge("emily_router_in_flight", "Answers owed now.", registry=registry)
+        self.admitted = Gauge(
+            "emily_router_admitted", "Answers that may be owed at once now.", registry=registry
+        )
         self.latency = Histogram(
             "emily_router_decision_seconds",
             "From acceptance to the answer.",

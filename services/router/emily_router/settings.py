@@ -23,7 +23,10 @@ class RouterSettings(ServiceSettings, frozen=True, kw_only=True):
         tuple[Name, ...], Meta(description="Modalities that the minds can read; others are refused")
     ] = ("vision", "interoception")
     in_flight: Annotated[
-        int, Meta(ge=1, description="Most stimuli owed an answer at once; more are refused")
+        int,
+        Meta(
+            ge=1, description="Most stimuli owed an answer at once, however fast they are; more are refused"
+        ),
     ] = 2048
     remembered: Annotated[
         int, Meta(ge=1, description="Most answers that are given again when asked again")

@@ -174,6 +174,7 @@ class Traffic:
                     self._metrics.forwarded_twice.inc()
                     forwards.start_soon(self._forward_again, owed)
                 self._metrics.in_flight.set(self.in_flight)
+                self._metrics.admitted.set(self._ledger.admitted)
 
     async def resume(self, recovery: Recovery) -> None:
         """Takes up what an earlier run left: says, forwards or reports failed, each once."""
