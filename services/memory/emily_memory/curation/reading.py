@@ -56,7 +56,7 @@ async def history(database: Database, request: ShowRequest) -> History:
         if not versions:
             raise remembered.missing(namespace, request.id)
         changes = await connection.execute(
-            "SELECT at, did, id, other, reason FROM change WHERE id = ANY(%s) ORDER BY number", [ids]
+            "SELECT at, did, id, other, reason FROM change WHERE id = ANY(%s) ORDER BY at, number", [ids]
         )
         rows = await changes.fetchall()
     return History(

@@ -1,14 +1,15 @@
 """A batch of memories with their past, from another database: COPY to a staging table, then to their places.
 
 An id that is known stays as it is, unless it was corrected or superseded where it comes from and was not
-here. What it was derived from is linked as soon as both are there.
+here. What it was derived from is linked as soon as both are there. What was done to a memory comes with it;
+to one that is known, its correction alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import anyio
@@ -21,7 +22,7 @@ from psycopg import sql
 from emily_memory.embedding.space import Space
 from emily_memory.store import placing, spaces, word_counts
 from emily_memory.store.record import COLUMNS, row
-from emily_memory.transfer.jsonl import Line, refused
+from emily_memory.transfer.jsonl import Done, Line, refused
 
 RECORD = {
     "recorded_at": "timestamptz",
@@ -66,6 +67,15 @@ _ALONGSIDE = (
     " AND e.content_hash = a.content_hash AND e.retracted_at IS NULL WHERE a.retracted_at IS NULL"
     " AND NOT EXISTS (SELECT FROM episode known WHERE known.id = a.id) ON CONFLICT DO NOTHING",
     "INSERT INTO awaited_origin SELECT id, unnest(origins), namespace FROM arrival",
+)
+_CHANGES = (
+    "INSERT INTO change (namespace, at, did, id, other, reason)"
+    " SELECT %(namespace)s, c.at, c.did, c.id, c.other, c.reason FROM unnest("
+    "%(at)s::timestamptz[], %(did)s::text[], %(id)s::uuid[], %(other)s::uuid[], %(reason)s::text[])"
+    " WITH ORDINALITY AS c (at, did, id, other, reason, place)"
+    " WHERE NOT EXISTS (SELECT FROM change k WHERE k.id = c.id AND k.at = c.at AND k.did = c.did)"
+    " AND (EXISTS (SELECT FROM fresh f WHERE f.id = c.id) OR c.did IN ('edited', 'superseded')"
+    "  AND EXISTS (SELECT FROM episode e WHERE e.id = c.id AND e.superseded_by = c.other)) ORDER BY c.place"
 )
 _LINK = (
     "WITH linked AS (DELETE FROM awaited_origin o USING episode d, episode s"
@@ -138,6 +148,7 @@ async def store(
         for statement in _ALONGSIDE:
             await connection.execute(statement)
         await connection.execute(_LINK)
+        await connection.execute(_CHANGES, _changes(batch, namespace))
         embedded = await _place(connection, space)
         cursor = await connection.execute("SELECT id FROM fresh")
         fresh: list[UUID] = [each for (each,) in await cursor.fetchall()]
@@ -146,10 +157,12 @@ async def store(
 
 
 async def settle(connection: Connection) -> None:
-    """Let memories name, in place of what was known under another id, that one."""
-    await connection.execute(
-        "UPDATE episode e SET superseded_by = k.known FROM known_as k WHERE e.superseded_by = k.id"
-    )
+    """Let memories and changes name, in place of what was known under another id, that one."""
+    for statement in (
+        "UPDATE episode e SET superseded_by = k.known FROM known_as k WHERE e.superseded_by = k.id",
+        "UPDATE change c SET other = k.known FROM known_as k WHERE c.other = k.id",
+    ):
+        await connection.execute(statement)
 
 
 async def _place(connection: Connection, space: Space | None) -> int:
@@ -187,6 +200,13 @@ async def _copy(connection: Connection, batch: Sequence[Arriving], namespace: st
             record = tuple(getattr(line, name) for name in RECORD)
             along = (line.uses, line.used_at, list(line.derived_from), each.number, vector)
             await copy.write_row((*row(namespace, line, line.source), *record, *along))
+
+
+def _changes(batch: Sequence[Arriving], namespace: str) -> dict[str, Any]:
+    """What was done to the memories of a batch, by columns."""
+    changes = [(each.line.id, change) for each in batch for change in each.line.changes]
+    columns = {name: [getattr(change, name) for _, change in changes] for name in Done.__struct_fields__}
+    return {"namespace": namespace, "id": [identity for identity, _ in changes], **columns}
 
 
 async def _require_own(connection: Connection) -> None:

@@ -1,7 +1,8 @@
-"""Export: one moment of a namespace, in every version, as lines that an import takes in again."""
+"""Export: one moment of a namespace, in every version with its changes, as lines that an import takes in."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
@@ -16,7 +17,7 @@ from psycopg import sql
 from emily_memory.embedding.space import Space
 from emily_memory.store import remembered, spaces
 from emily_memory.store.database import Database, migrations
-from emily_memory.transfer.jsonl import Header, Line, encoded
+from emily_memory.transfer.jsonl import Done, Header, Line, encoded
 
 ROWS = 500
 PATIENCE_S = 60
@@ -41,8 +42,10 @@ async def export(database: Database, namespace: str) -> AsyncGenerator[bytes]:
             await cursor.execute(_QUERY, {"namespace": namespace})
             while rows := await cursor.fetchmany(ROWS):
                 memories = [remembered.memory(row) for row in rows]
-                vectors = await _vectors(connection, space, [each.id for each in memories])
-                yield encoded(_line(each, vectors.get(each.id)) for each in memories)
+                ids = [each.id for each in memories]
+                vectors = await _vectors(connection, space, ids)
+                changes = await _changes(connection, ids)
+                yield encoded(_line(each, vectors.get(each.id), changes[each.id]) for each in memories)
 
 
 async def compressed(plain: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
@@ -95,5 +98,17 @@ async def _vectors(connection: Connection, space: Space | None, ids: list[UUID])
     }
 
 
-def _line(memory: Memory, vector: bytes | None) -> Line:
-    return Line(**{name: getattr(memory, name) for name in memory.__struct_fields__}, vector=vector)
+async def _changes(connection: Connection, ids: list[UUID]) -> defaultdict[UUID, list[Done]]:
+    """What was done to each, in this order."""
+    cursor = await connection.execute(
+        "SELECT id, at, did, other, reason FROM change WHERE id = ANY(%s) ORDER BY at, number", [ids]
+    )
+    changes: defaultdict[UUID, list[Done]] = defaultdict(list)
+    for identity, at, did, other, reason in await cursor.fetchall():
+        changes[identity].append(Done(at=at, did=did, other=other, reason=reason))
+    return changes
+
+
+def _line(memory: Memory, vector: bytes | None, changes: list[Done]) -> Line:
+    known = {name: getattr(memory, name) for name in memory.__struct_fields__}
+    return Line(**known, vector=vector, changes=tuple(changes))

@@ -1,10 +1,14 @@
-"""Memories as lines of JSON: a header, then a memory a line, each version with its vector; zstd or plain."""
+"""Memories as lines of JSON: a header, then a memory a line, each version with its vector and what was done.
+
+Zstd or plain.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 import numpy as np
@@ -13,6 +17,7 @@ from emily_contracts.constraints import Name, require_storable
 from emily_contracts.curation import Memory
 from emily_contracts.memory import require_zone
 from emily_runtime.problems import field_of
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from emily_memory.embedding.space import Space
@@ -30,13 +35,13 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The first line.
 
     Attributes:
-        format: And its version.
+        format: And its version; the first had no changes.
         schema_version: Of the database that it was exported from.
         space: Of the vectors; none when no space was active.
         memories: Lines that follow.
     """
 
-    format: Literal["emily-memory/1"] = "emily-memory/1"
+    format: Literal["emily-memory/1", "emily-memory/2"] = "emily-memory/2"
     schema_version: int
     space: Space | None
     namespace: Name
@@ -44,14 +49,29 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     memories: int
 
 
+class Done(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What was done to a memory, when, for which other memory, and why."""
+
+    at: datetime
+    did: Name
+    other: UUID | None = None
+    reason: Annotated[str, Meta(max_length=1024)] = ""
+
+    def __post_init__(self) -> None:
+        require_zone("at", self.at)
+        require_storable("reason", self.reason)
+
+
 class Line(Memory, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A version of a memory.
 
     Attributes:
         vector: (dimension,) numbers of 16 bits, little-endian, in the header's space.
+        changes: What was done to it, in this order.
     """
 
     vector: bytes | None = None
+    changes: tuple[Done, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()

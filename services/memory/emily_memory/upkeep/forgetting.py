@@ -45,7 +45,7 @@ _QUOTES = sql.SQL(
     "(kind = 'summary' AND NOT pinned AND EXISTS (SELECT FROM derivation d JOIN episode o ON o.id = d.origin"
     " WHERE d.derived = {summary}.id AND (o.retracted_at IS NOT NULL OR o.archived_at IS NOT NULL AND"
     "  (SELECT did FROM change c WHERE c.id = o.id AND did IN ('forgotten', 'restored')"
-    "  ORDER BY number DESC LIMIT 1) = 'forgotten')))"
+    "  ORDER BY at DESC, number DESC LIMIT 1) = 'forgotten')))"
 )
 _OUTDATED = sql.SQL("{} AND {}").format(_HELD, _QUOTES.format(summary=sql.Identifier("e")))
 _EXPIRED = sql.SQL("{} AND NOT pinned AND expires_at <= %(now)s AND NOT {}").format(

@@ -72,9 +72,13 @@ async def lived(home: Home, episode: Make) -> list[Episode]:
     await home.use(three, 5)
     async with home.database.writer.connection() as connection:
         await drain(connection, home.embedder.space, rows=2)
-    await edit(home.database, EditRequest(**home.says(one.id, content="one, corrected")))
-    await supersede(home.database, SupersedeRequest(**home.says(two.id, content="two, later")))
-    await forget(home.database, ForgetRequest(**home.says(three.id)))
+    new = await edit(home.database, EditRequest(**home.says(one.id, content="uno", reason="in Italian")))
+    await edit(home.database, EditRequest(**home.says(new.id, content="one, corrected", reason="not at all")))
+    later = await supersede(home.database, SupersedeRequest(**home.says(two.id, content="two, later")))
+    await forget(home.database, ForgetRequest(**home.says(later.id, reason="no more")))
+    await forget(home.database, ForgetRequest(**home.says(two.id)))
+    await forget(home.database, ForgetRequest(**home.says(later.id, restore=True)))
+    await forget(home.database, ForgetRequest(**home.says(three.id, reason="private")))
     return [one, two, three, summary]
 
 
@@ -89,14 +93,18 @@ async def test_an_export_imported_elsewhere_exports_the_same(
     episodes = await lived(home, episode)
     file = await exported(home, small=small)
     answer = await imported(away.database, file)
-    assert answer == Imported(memories=6, new=6, updated=0, embedded=2)
+    assert answer == Imported(memories=7, new=7, updated=0, embedded=1)
     assert body(await exported(away)) == body(await exported(home))
     assert set(await away.vectors()) == set(await home.vectors())
     assert await away.waiting() == await home.waiting()
+    for each in episodes:
+        request = ShowRequest(namespace="home", id=each.id)
+        assert await history(away.database, request) == await history(home.database, request)
     request = ShowRequest(namespace="home", id=episodes[0].id)
-    assert (await history(away.database, request)).versions == (
-        await history(home.database, request)
-    ).versions
+    assert [each.reason for each in (await history(away.database, request)).changes] == [
+        "in Italian",
+        "not at all",
+    ]
 
 
 async def test_an_import_that_is_repeated_adds_nothing(home: Home, away: Home, episode: Make) -> None:
@@ -104,9 +112,35 @@ async def test_an_import_that_is_repeated_adds_nothing(home: Home, away: Home, e
     file = await exported(home)
     await imported(away.database, file)
     before = await exported(away)
-    assert await imported(away.database, file) == Imported(memories=6)
-    assert await imported(home.database, file) == Imported(memories=6)
+    assert await imported(away.database, file) == Imported(memories=7)
+    assert await imported(home.database, file) == Imported(memories=7)
     assert body(await exported(away)) == body(before)
+
+
+async def test_an_export_of_the_first_format_is_taken_in_and_a_later_one_adds_the_corrections(
+    home: Home, away: Home, episode: Make
+) -> None:
+    episodes = await lived(home, episode)
+    file = await exported(home)
+    header, *lines = map(json.loads, file.splitlines())
+    bare = ({name: value for name, value in line.items() if name != "changes"} for line in lines)
+    old = [header | {"format": "emily-memory/1"}, *bare]
+    await imported(away.database, b"\n".join(json.dumps(line).encode() for line in old))
+    request = ShowRequest(namespace="home", id=episodes[0].id)
+    assert (await history(away.database, request)).changes == ()
+    assert await imported(away.database, file) == Imported(memories=7)
+    assert await history(away.database, request) == await history(home.database, request)
+
+
+async def test_what_was_forgotten_elsewhere_and_is_held_here_is_not_said_to_be_forgotten(
+    home: Home, away: Home, episode: Make
+) -> None:
+    one = episode(1, "one")
+    await home.remember(one)
+    await imported(away.database, await exported(home))
+    await forget(home.database, ForgetRequest(**home.says(one.id)))
+    await imported(away.database, await exported(home))
+    assert (await history(away.database, ShowRequest(namespace="home", id=one.id))).changes == ()
 
 
 async def test_corrections_made_since_the_last_import_come_with_the_next(
@@ -115,7 +149,7 @@ async def test_corrections_made_since_the_last_import_come_with_the_next(
     one, two = episode(1, "one"), episode(2, "two")
     await home.remember(one, two)
     await imported(away.database, await exported(home))
-    await edit(home.database, EditRequest(**home.says(one.id, importance=0.9)))
+    await edit(home.database, EditRequest(**home.says(one.id, importance=0.9, reason="it mattered")))
     await supersede(home.database, SupersedeRequest(**home.says(two.id, content="two, later")))
     assert await imported(away.database, await exported(home)) == Imported(
         memories=4, new=2, updated=2, embedded=1
@@ -167,6 +201,19 @@ async def test_what_is_known_under_another_id_stands_for_what_comes(
     assert seen.derived_from == (known.id,)
 
 
+async def test_a_correction_to_what_is_known_under_another_id_names_that(
+    home: Home, away: Home, episode: Make
+) -> None:
+    wrong, known = episode(1, "wrong"), episode(1, "right", id=episode(9).id)
+    await home.remember(wrong)
+    await away.remember(known)
+    await edit(home.database, EditRequest(**home.says(wrong.id, content="right", reason="looked")))
+    for _ in range(2):
+        await imported(away.database, await exported(home))
+    (change,) = (await history(away.database, ShowRequest(namespace="home", id=known.id))).changes
+    assert (change.id, change.other, change.reason) == (wrong.id, known.id, "looked")
+
+
 async def test_what_was_derived_can_be_erased_with_its_origin_after_an_import(
     home: Home, away: Home, episode: Make
 ) -> None:
@@ -174,7 +221,7 @@ async def test_what_was_derived_can_be_erased_with_its_origin_after_an_import(
     header, *lines = (await exported(home)).splitlines(keepends=True)
     await imported(away.database, header + b"".join(reversed(lines)))
     answer = await erase(away.database, EraseRequest(**away.says(actor="ann", dry_run=False)))
-    assert (answer.memories, answer.derived, answer.left) == (2, 1, 0)
+    assert (answer.memories, answer.derived, answer.left) == (3, 1, 0)
 
 
 async def test_words_of_imported_memories_weigh_like_those_of_others(
@@ -197,6 +244,9 @@ async def test_words_of_imported_memories_weigh_like_those_of_others(
     vector = away.embedder.embed_query("word2")
     found = await Recaller(away.database).recall(Sought(request, HYBRID, away.embedder.space, vector))
     assert [each.content for each in found.episodes] == ["common word2"]
+
+
+CHANGE = {"at": "2026-01-01T00:00:00Z", "did": "edited"}
 
 
 def spoiled(file: bytes, line: int, **fields: Any) -> bytes:
@@ -226,6 +276,14 @@ def spoiled(file: bytes, line: int, **fields: Any) -> bytes:
         (3, {"vector": "A" * 1024}, "line 3, vector: is all zeros"),
         (3, {"vector": "AH4A" * 256}, "line 3, vector: holds NaN"),
         (3, {"uses": 3}, "line 3, uses: "),
+        (3, {"changes": [{"did": "edited"}]}, r"line 3, changes\[0\].at: Object missing"),
+        (
+            3,
+            {"changes": [CHANGE | {"at": "2026-01-01T00:00:00"}]},
+            r"line 3, changes\[0\].at: .* no time zone",
+        ),
+        (3, {"changes": [CHANGE | {"reason": "a\0b"}]}, r"line 3, changes\[0\].reason\[1\]: .*NUL"),
+        (3, {"changes": [CHANGE | {"did": "two words"}]}, "line 3, changes"),
         (3, {"valid_to": "2020-01-01T00:00:00Z"}, "line 3, valid_to: "),
     ],
 )
