@@ -115,10 +115,10 @@ async def _serving(layout: Layout, url: str) -> AsyncIterator[None]:
             Bus.open(settings, namespace=f"emily/{layout.colour}", name="memory")
         )
         served: dict[AnyQuery, Any] = {STORE: memory.store, RECALL: memory.recall}
-        served |= queries.of_curation(opened_database)
+        served |= queries.of_curation(memory)
         for query, answer in served.items():
             await stack.enter_async_context(colour.serve(query, _refusing(answer)))
-        rooms = Rooms(opened_database, memory.store, memory.recall)
+        rooms = Rooms(opened_database, memory.store, memory.recall, memory.metrics)
         bound = stack.enter_context(closing(listen("127.0.0.1", 0)))
         api = create_app(lambda: rooms, version="1", allowed_hosts=("127.0.0.1",))
         http = Server(api)  # type: ignore[arg-type]

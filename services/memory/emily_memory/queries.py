@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from emily_contracts import Recall, RecallRequest
+from emily_contracts.curation import EraseRequest, Erasure
 from emily_contracts.topic import AnyQuery
 from emily_contracts.topics import (
     CONSOLIDATE,
@@ -41,7 +42,6 @@ from emily_memory.curation.counting import stats
 from emily_memory.curation.erasing import erase
 from emily_memory.curation.reading import history, list_memories, show
 from emily_memory.memory import Memory
-from emily_memory.store.database import Database
 from emily_memory.upkeep import reembedding
 from emily_memory.upkeep.consolidation import Rules, consolidate
 from emily_memory.upkeep.embedders import Embedders
@@ -61,8 +61,15 @@ def of_memory(memory: Memory, probe: Probe) -> dict[AnyQuery, Answer]:
     return {STORE: memory.store, RECALL: recall}
 
 
-def of_curation(database: Database) -> dict[AnyQuery, Answer]:
+def of_curation(memory: Memory) -> dict[AnyQuery, Answer]:
     """What people ask of memories."""
+    database = memory.database
+
+    async def erased(request: EraseRequest) -> Erasure:
+        done = await erase(database, request)
+        memory.metrics.did(done)
+        return done
+
     return {
         SHOW_MEMORY: partial(show, database),
         MEMORY_HISTORY: partial(history, database),
@@ -70,7 +77,7 @@ def of_curation(database: Database) -> dict[AnyQuery, Answer]:
         EDIT_MEMORY: partial(edit, database),
         SUPERSEDE_MEMORY: partial(supersede, database),
         FORGET_MEMORY: partial(forget, database),
-        ERASE_ACTOR: partial(erase, database),
+        ERASE_ACTOR: erased,
         MEMORY_STATS: partial(stats, database),
     }
 
@@ -81,10 +88,12 @@ def of_upkeep(memory: Memory, embedders: Embedders, policy: Policy) -> dict[AnyQ
 
     async def tidied(request: TidyRequest) -> Tidying:
         now = datetime.now(UTC)
-        return await tidy(database, policy, now, namespace=request.namespace, dry_run=request.dry_run)
+        done = await tidy(database, policy, now, namespace=request.namespace, dry_run=request.dry_run)
+        memory.metrics.did(done)
+        return done
 
     async def consolidated(request: ConsolidateRequest) -> Consolidation:
-        return await consolidate(
+        done = await consolidate(
             database,
             memory.embedder,
             Rules(),
@@ -92,6 +101,8 @@ def of_upkeep(memory: Memory, embedders: Embedders, policy: Policy) -> dict[AnyQ
             namespace=request.namespace,
             dry_run=request.dry_run,
         )
+        memory.metrics.did(done)
+        return done
 
     async def reembed(request: ReembedRequest) -> Reembedding:
         embedder = None if request.to is None else await embedders.of_kind(request.to)

@@ -81,7 +81,7 @@ class MemoryService(Service[MemorySettings]):
             background.start_soon(life.tasks.restarting, "probe", probe.run)
             served = (
                 queries.of_memory(memory, probe)
-                | queries.of_curation(database)
+                | queries.of_curation(memory)
                 | queries.of_upkeep(memory, embedders, policy)
             )
             for query, answer in served.items():
@@ -90,7 +90,7 @@ class MemoryService(Service[MemorySettings]):
                 )
             lived = life.bus.subscribe(EXPERIENCE)
             background.start_soon(_live, memory, await stack.enter_async_context(life.observe(lived)))
-            self._rooms = Rooms(database, memory.store, memory.recall)
+            self._rooms = Rooms(database, memory.store, memory.recall, memory.metrics)
             life.ready("queries")
             await life.stopping.wait()
             self._rooms = None

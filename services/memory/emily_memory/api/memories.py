@@ -125,7 +125,9 @@ async def stats(
 @post("/erase", status_code=200, responses=responses(Problem, 400, 413, 422, 503))
 async def erase(data: JSONBody[drafts.EraseDraft], rooms: NamedDependency[Rooms]) -> Erasure:
     """Removes everything about an actor and all that was derived from it; by default only counts."""
-    return await erasing.erase(rooms.database, drafts.sent(data))
+    done = await erasing.erase(rooms.database, drafts.sent(data))
+    rooms.metrics.did(done)
+    return done
 
 
 @get("/{memory_id:uuid}", responses=responses(Problem, 400, 404, 503))

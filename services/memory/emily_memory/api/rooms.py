@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from emily_contracts import Recall, RecallRequest, Store, StoreRequest
 
 from emily_memory.errors import Overloaded
+from emily_memory.metrics import Metrics
 from emily_memory.store.database import Database
 
 
@@ -33,11 +34,13 @@ class Rooms(NamedTuple):
         database: Where memories are.
         store: Keeps an episode.
         recall: Finds episodes.
+        metrics: Count what is done.
     """
 
     database: Database
     store: Stores
     recall: Recalls
+    metrics: Metrics
 
 
 class OneAtATime:

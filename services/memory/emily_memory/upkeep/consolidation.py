@@ -121,6 +121,7 @@ class Consolidating:
             except (psycopg.OperationalError, PoolTimeout) as failure:
                 _log.warning("consolidation waits for the database", reason=type(failure).__name__)
                 continue
+            memory.metrics.did(done)
             _log.info("consolidated", merged=done.merged, summaries=done.summaries, deaf=done.deaf)
 
 

@@ -20,6 +20,7 @@ from emily_memory.embedding.choose import choose
 from emily_memory.embedding.errors import EmbedderDown
 from emily_memory.errors import MemoryRefused
 from emily_memory.memory import Memory
+from emily_memory.metrics import COUNTED
 from emily_memory.store import spaces
 from emily_memory.store.word_counts import count_words
 from emily_memory.upkeep import reembedding
@@ -31,7 +32,6 @@ REST_S = 0.25
 AFTER_FAILURE_S = 2.0
 GAUGED_EVERY_S = 2.0
 TIDIED_EVERY_S = 60.0
-COUNTS = ("expired", "displaced", "purged", "versions", "outdated")
 
 _log = get_logger(__name__)
 
@@ -134,7 +134,8 @@ class Upkeep:
         if tidied == Tidying(dry_run=False):
             self._tidy_at = time.monotonic() + TIDIED_EVERY_S
             return False
-        _log.info("forgot", **{name: getattr(tidied, name) for name in COUNTS})
+        self._memory.metrics.did(tidied)
+        _log.info("forgot", **{name: getattr(tidied, name) for name in COUNTED[Tidying]})
         return True
 
     async def _gauge(self, connection: Connection) -> None:

@@ -16,8 +16,10 @@ from emily_memory.api.rooms import Rooms
 from emily_memory.curation.correcting import edit
 from emily_memory.errors import Overloaded, StoreUnavailable
 from emily_memory.memory import remembering
+from emily_memory.metrics import Metrics
 from emily_memory.testing import Home
 from emily_memory.transfer.exporting import export
+from prometheus_client import CollectorRegistry
 
 pytestmark = pytest.mark.anyio
 
@@ -33,10 +35,16 @@ def client(open_rooms: Callable[[], Rooms]) -> httpx.AsyncClient:
 
 
 @pytest.fixture
-async def http(home: Home) -> AsyncIterator[httpx.AsyncClient]:
+def registry() -> CollectorRegistry:
+    """Where the memory counts."""
+    return CollectorRegistry()
+
+
+@pytest.fixture
+async def http(home: Home, registry: CollectorRegistry) -> AsyncIterator[httpx.AsyncClient]:
     """Asks an open memory."""
-    async with remembering(home.database, home.embedder) as memory:
-        open_memory = Rooms(home.database, memory.store, memory.recall)
+    async with remembering(home.database, home.embedder, metrics=Metrics(registry)) as memory:
+        open_memory = Rooms(home.database, memory.store, memory.recall, memory.metrics)
         async with client(lambda: open_memory) as asks:
             yield asks
 
@@ -119,7 +127,9 @@ async def test_a_request_that_names_itself_may_be_sent_again(http: httpx.AsyncCl
     assert first.status_code == 200
 
 
-async def test_an_erasure_counts_first_and_proves_itself(http: httpx.AsyncClient) -> None:
+async def test_an_erasure_counts_first_and_proves_itself(
+    http: httpx.AsyncClient, registry: CollectorRegistry
+) -> None:
     await stored(http, "hers", actor="ann")
     await stored(http, "his", actor="bob")
     body = {"namespace": "home", "actor": "ann"}
@@ -127,6 +137,7 @@ async def test_an_erasure_counts_first_and_proves_itself(http: httpx.AsyncClient
     assert (dry["dry_run"], dry["memories"], dry["left"]) == (True, 1, None)
     wet = (await http.post("/erase", json=body | {"dry_run": False})).json()
     assert (wet["memories"], wet["vectors"], wet["left"]) == (1, 1, 0)
+    assert registry.get_sample_value("emily_memory_erased_total", {"what": "memories"}) == 1
     counted = (await http.get("/stats", params={"namespace": "home"})).json()
     assert counted["namespaces"][0]["memories"] == 1
     assert counted["spaces"][0]["active"]
@@ -266,7 +277,7 @@ async def test_what_can_not_be_stored_now_says_which_and_when_to_come_again(
     async def recall(request: RecallRequest) -> Recall:
         raise failure
 
-    full = Rooms(home.database, store, recall)
+    full = Rooms(home.database, store, recall, Metrics.unseen())
     async with client(lambda: full) as http:
         body = {"namespace": "home", "episodes": [{"content": "one"}, {"content": "two"}]}
         answer = await http.post("", json=body)

@@ -8,7 +8,8 @@ import anyio
 import pytest
 from emily_bus import Bus, BusSettings, ErrorReply
 from emily_contracts import Episode, RecallRequest
-from emily_contracts.topics import CONSOLIDATE, DROP_RETIRED, RECALL, REEMBED, TIDY
+from emily_contracts.curation import EraseRequest
+from emily_contracts.topics import CONSOLIDATE, DROP_RETIRED, ERASE_ACTOR, RECALL, REEMBED, TIDY
 from emily_contracts.upkeeping import (
     ConsolidateRequest,
     DropRetiredRequest,
@@ -78,3 +79,42 @@ async def test_consolidation_can_be_asked_for(process: ServiceProcess, url: str,
         for dry_run, merged in ((True, 1), (False, 1), (False, 0)):
             done = await bus.ask(CONSOLIDATE, ConsolidateRequest(dry_run=dry_run), timeout=10)
             assert (done.merged, done.dry_run) == (merged, dry_run)
+
+
+async def test_what_was_forgotten_merged_and_erased_is_counted(
+    process: ServiceProcess, url: str, episode: Make
+) -> None:
+    process.stop()
+    over = {"expires_at": episode(0).occurred_at, "importance": 1.0}
+    async with opened(url, size=2) as database:
+        home = Home(database, HashingEmbedder())
+        await home.remember(
+            episode(1, **over),
+            episode(2, importance=0.0),
+            *(episode(number, "the park is open", importance=1.0) for number in (3, 4)),
+            episode(5, actor="ann", importance=1.0),
+            episode(6, "forgotten long ago"),
+        )
+        await home.rows("UPDATE episode SET archived_at = '2026-01-01' WHERE id = %s", episode(6).id)
+        process.start(database_url=url, embedder="hashing", budget="3")
+        settings = BusSettings(endpoint=process.endpoint)
+        async with Bus.open(settings, namespace=process.namespace, name="test") as bus:
+            for dry_run in (True, False):
+                await bus.ask(TIDY, TidyRequest(dry_run=dry_run), timeout=10)
+                await bus.ask(CONSOLIDATE, ConsolidateRequest(dry_run=dry_run), timeout=10)
+                await bus.ask(
+                    ERASE_ACTOR, EraseRequest(**home.says(actor="ann", dry_run=dry_run)), timeout=10
+                )
+    counted = {
+        ("forgotten", "expired"): 1,
+        ("forgotten", "displaced"): 1,
+        ("forgotten", "purged"): 1,
+        ("forgotten", "outdated"): 0,
+        ("consolidated", "merged"): 1,
+        ("consolidated", "summaries"): 0,
+        ("erased", "memories"): 1,
+        ("erased", "vectors"): 1,
+    }
+    assert {
+        (name, what): process.metric(f"emily_memory_{name}_total", what=what) for name, what in counted
+    } == counted
