@@ -112,7 +112,12 @@ class MemoryService(Service[MemorySettings]):
                 await life.stopping.wait()
                 return None
         database = await stack.enter_async_context(
-            opened(url, size=self.settings.connections, ef_search=self.settings.ef_search)
+            opened(
+                url,
+                size=self.settings.connections,
+                ef_search=self.settings.ef_search,
+                name=self.settings.namespace.rpartition("/")[2],
+            )
         )
         life.ready("database")
         return database

@@ -1,17 +1,19 @@
-"""A namespace for tests: puts episodes into a memory and looks into its tables."""
+"""For tests: a namespace to put episodes into and look into its tables, and a made-up next version."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from emily_contracts import Episode, uuid7
+from emily_postgres.migration import Migration, Phase, spoken, views_of
 from psycopg import sql
 
 from emily_memory.embedding.embedder import Embedder
 from emily_memory.store.batch import Batch, keep
-from emily_memory.store.database import Database
+from emily_memory.store.database import SCHEMA, Database, migrations
 from emily_memory.store.spaces import tables
 
 
@@ -74,3 +76,28 @@ class Home:
         identity = uuid7(at)
         said = {"id": identity, "at": at, "stimulus_id": identity, "namespace": self.namespace, **fields}
         return said if memory is None else said | {"memory_id": memory}
+
+
+def next_version(folder: Path) -> tuple[Migration, ...]:
+    """All migrations and, after them, the made-up ones of a folder.
+
+    Args:
+        folder: Has `expand.sql` with its `views.sql`, `backfill.sql` and `contract.sql`; in them stands
+            `memory_current` for the views that this version speaks.
+    """
+    current = views_of(SCHEMA, spoken(migrations()))
+
+    def text(name: str) -> str:
+        return (folder / f"{name}.sql").read_text().replace(f"{SCHEMA}_current", current)
+
+    following = (
+        Migration(
+            number=number,
+            name=folder.name,
+            phase=phase,
+            statements=text(phase.value),
+            views=text("views") if phase is Phase.EXPAND else None,
+        )
+        for number, phase in enumerate(Phase, start=len(migrations()) + 1)
+    )
+    return (*migrations(), *following)

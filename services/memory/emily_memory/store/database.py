@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from importlib import resources
 from weakref import WeakKeyDictionary
 
 import anyio.to_thread
 from emily_postgres import Connection, Pool, open_pool
 from emily_postgres.migrating import Database as Schema
-from emily_postgres.migration import Migration, load
+from emily_postgres.migration import Migration, load, spoken
 from pgvector.psycopg import register_vector_async
 
 from emily_memory.store.record import STAGING
@@ -22,6 +23,7 @@ WRITTEN = {"plan_cache_mode": "auto"}
 SCANNED = {"hnsw.iterative_scan": "relaxed_order", "hnsw.max_scan_tuples": "20000"}
 
 
+@cache
 def migrations() -> tuple[Migration, ...]:
     """Of memory's schema."""
     return load(resources.files("emily_memory.store").joinpath("migrations"))
@@ -64,12 +66,18 @@ async def opened(
         url: Of the database.
         size: Connections of each pool.
         ef_search: Width of the search in the index: recall against time.
-        name: Shown by the server.
+        name: One word for who speaks, shown by the server: a contraction refuses with it.
 
     Raises:
         DatabaseUnavailable: No connection in time.
-        MigrationError: The schema can't be grown.
+        MigrationError: The schema can't be grown, or has outgrown this version.
     """
+    version = spoken(migrations())
+
+    def grow() -> None:
+        schema = Schema(url, SCHEMA)
+        schema.migrate(migrations())
+        schema.require(version)
 
     async def writing(connection: Connection) -> None:
         await register_vector_async(connection)
@@ -80,14 +88,25 @@ async def opened(
         await connection.execute(f"SET ROLE {READER}")
 
     settings = {**SCANNED, "hnsw.ef_search": str(ef_search)}
-    async with open_pool(url, schema=SCHEMA, name=f"{name} probe", size=1):
-        await anyio.to_thread.run_sync(lambda: Schema(url, SCHEMA).migrate(migrations()))
-    async with (
-        open_pool(
-            url, schema=SCHEMA, name=f"{name} writer", size=size, settings=WRITTEN, configure=writing
-        ) as writer,
-        open_pool(
-            url, schema=SCHEMA, name=f"{name} reader", size=size, settings=settings, configure=reading
-        ) as reader,
-    ):
+    async with AsyncExitStack() as pools:
+        # Open until the others are: a contraction that looks who is connected never looks in between.
+        async with open_pool(url, schema=SCHEMA, version=version, name=f"{name} probe", size=1):
+            await anyio.to_thread.run_sync(grow)
+            writer, reader = [
+                await pools.enter_async_context(
+                    open_pool(
+                        url,
+                        schema=SCHEMA,
+                        version=version,
+                        name=f"{name} {what}",
+                        size=size,
+                        settings=session,
+                        configure=configure,
+                    )
+                )
+                for what, session, configure in (
+                    ("writer", WRITTEN, writing),
+                    ("reader", settings, reading),
+                )
+            ]
         yield Database(writer, reader)

@@ -8,26 +8,26 @@ from emily_postgres import Connection
 from psycopg import sql
 
 from emily_memory.embedding.space import Space
-from emily_memory.store.database import READER
+from emily_memory.store.database import READER, SCHEMA
 
 M = 16
 EF_CONSTRUCTION = 64
 
 
 class Tables(NamedTuple):
-    """The two tables of a space, named after its key."""
+    """The two tables of a space, named after its key; of every version of the schema, so without views."""
 
     key: str
 
     @property
     def hot(self) -> sql.Identifier:
         """Of new vectors, without an index of their likeness."""
-        return sql.Identifier(f"hot_{self.key}")
+        return sql.Identifier(SCHEMA, f"hot_{self.key}")
 
     @property
     def indexed(self) -> sql.Identifier:
         """Of the rest."""
-        return sql.Identifier(f"vector_{self.key}")
+        return sql.Identifier(SCHEMA, f"vector_{self.key}")
 
 
 def tables(space: Space) -> Tables:

@@ -50,7 +50,8 @@ async def recount_words(connection: Connection) -> None:
     """Count all words anew, without those of episodes that are gone."""
     async with connection.transaction():
         await connection.execute("SELECT until FROM counting FOR UPDATE")
-        await connection.execute("TRUNCATE word, corpus")
+        await connection.execute("DELETE FROM word")
+        await connection.execute("DELETE FROM corpus")
         await connection.execute("UPDATE counting SET until = '-infinity'")
     while await count_words(connection):
         pass

@@ -85,7 +85,7 @@ async def test_the_same_content_takes_its_vector_along(home: Home, episode: Make
     assert await home.vectors() == {new.id: "hot"}
     assert new.embedded_in == (home.embedder.space.key,)
     key = home.embedder.space.key
-    assert await home.rows(f"SELECT kind, actor FROM hot_{key}") == [("fact", "ann")]
+    assert await home.rows(f"SELECT kind, actor FROM memory.hot_{key}") == [("fact", "ann")]
 
 
 async def test_who_waited_for_a_vector_goes_on_waiting_as_its_correction(home: Home, episode: Make) -> None:

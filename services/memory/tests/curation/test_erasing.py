@@ -93,7 +93,7 @@ async def test_nothing_of_the_content_is_left_in_any_table(home: Home, episode: 
         await connection.execute("UPDATE episode SET recorded_at = recorded_at - interval '1 minute'")
         await spaces.register(connection, ELSEWHERE)
         await connection.execute(
-            b"INSERT INTO vector_"
+            b"INSERT INTO memory.vector_"
             + ELSEWHERE.key.encode()
             + b" SELECT id, namespace, kind, actor, occurred_at,"
             b" '[1, 2]' FROM episode"
@@ -109,7 +109,7 @@ async def test_nothing_of_the_content_is_left_in_any_table(home: Home, episode: 
         "SELECT tablename FROM pg_tables WHERE schemaname = 'memory' AND tablename <> 'migration'"
     )
     for (table,) in tables:
-        text = str(await home.rows(f"SELECT t::text FROM {table} t"))
+        text = str(await home.rows(f"SELECT t::text FROM memory.{table} t"))
         assert "zanzibar" not in text
         assert "quagga" not in text
         assert "ann" not in text

@@ -86,7 +86,7 @@ def test_no_step_loses_a_version_and_every_time_has_its_truth(shared: str, steps
         embedder = HashingEmbedder()
         async with opened(shared, size=1) as memory:
             async with memory.writer.connection() as connection:
-                await connection.execute("TRUNCATE episode, change CASCADE")
+                await connection.execute("TRUNCATE memory.episode, memory.change CASCADE")
                 await spaces.register(connection, embedder.space, state="active")
                 for table in (spaces.tables(embedder.space).hot, spaces.tables(embedder.space).indexed):
                     await connection.execute(b"TRUNCATE " + table.as_bytes())

@@ -175,7 +175,7 @@ async def test_a_dry_run_counts_what_runs_of_any_size_do_and_nothing_is_left_to_
     batches: int,
 ) -> None:
     now = later(episode, days=100)
-    await home.rows("TRUNCATE episode, change CASCADE")
+    await home.rows("TRUNCATE memory.episode, memory.change CASCADE")
     for number, (namespace, pinned, expires, archived, importance) in enumerate(memories):
         each = episode(
             number,

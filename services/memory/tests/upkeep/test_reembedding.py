@@ -72,11 +72,11 @@ async def advanced(home: Home, embedder: Embedder) -> int:
 
 
 async def vectors(home: Home, space: Space) -> list[Any]:
-    own = spaces.tables(space)
+    hot, indexed = (table.as_string() for table in (spaces.tables(space).hot, spaces.tables(space).indexed))
     return [
         identity
         for (identity,) in await home.rows(
-            f"SELECT id FROM hot_{own.key} UNION ALL SELECT id FROM vector_{own.key} ORDER BY id"
+            f"SELECT id FROM {hot} UNION ALL SELECT id FROM {indexed} ORDER BY id"
         )
     ]
 

@@ -1,0 +1,2 @@
+-- From here on a version of the schema is what views/NNNN.sql shows of it, and code reads and writes those views
+-- alone: columns may be renamed, split and dropped behind them. Nothing changes in the tables here.
