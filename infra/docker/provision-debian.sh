@@ -58,7 +58,7 @@ require_debian() {
     codename=$(. /etc/os-release && echo "${ID:-}/${VERSION_CODENAME:-}")
     case $codename in
     debian/bookworm | debian/trixie) codename=${codename#debian/} ;;
-    *) fail "$WRONG_MACHINE" "$codename is neither Debian bookworm nor trixie; install Docker as your system does it" ;;
+    *) fail "$WRONG_MACHINE" "$codename is no Debian bookworm or trixie; install Docker as your system does it" ;;
     esac
     [ "$(id -u)" = 0 ] || fail "$WRONG_MACHINE" "run it as root: it installs packages and starts the engine"
 }
@@ -76,26 +76,27 @@ ensure_engine() {
             install docker.io iptables ca-certificates
         fi
     fi
-    start_engine
+    # The package may have started it by itself.
+    engine_answers || start_engine
 }
 
 engine_answers() { timeout 10 docker version --format '{{.Server.Version}}' </dev/null >/dev/null 2>&1; }
 
 start_engine() {
-    # The package may have started it by itself.
-    local waited=0
+    local waited=0 engine=
     if [ -d /run/systemd/system ]; then
         say "starting the engine through systemd"
         timeout "$ENGINE_START_S" systemctl enable --now --quiet docker </dev/null || true
     elif ! pidof dockerd >/dev/null; then
         say "starting the engine in the background; it writes to $ENGINE_LOG"
         setsid dockerd >>"$ENGINE_LOG" 2>&1 </dev/null &
+        engine=$!
     fi
     until engine_answers; do
         waited=$((waited + 1))
-        if [ "$waited" -ge "$ENGINE_START_S" ]; then
-            tail -n 5 "$ENGINE_LOG" >&2 2>/dev/null || true
-            fail "$ENGINE_FAILED" "the engine does not answer after $ENGINE_START_S s; read $ENGINE_LOG or journalctl -u docker"
+        if [ "$waited" -ge "$ENGINE_START_S" ] || { [ -n "$engine" ] && ! kill -0 "$engine" 2>/dev/null; }; then
+            tail -n 3 "$ENGINE_LOG" >&2 2>/dev/null || true
+            fail "$ENGINE_FAILED" "the engine does not start; read $ENGINE_LOG, or journalctl -u docker under systemd"
         fi
         sleep 1
     done
@@ -123,8 +124,9 @@ ensure_plugins() {
 # Bookworm's own compose is the old one. The two binaries need nothing else of trixie, so an apt with a state
 # of its own fetches and verifies them, and the machine stays pure bookworm.
 unpack_from_trixie() {
-    local apt=(-o "Dir::State=$scratch/state" -o "Dir::Cache=$scratch/cache" -o "Dir::Etc::SourceList=$scratch/sources.list"
-        -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::status=$scratch/state/status")
+    local apt=(-o "Dir::State=$scratch/state" -o "Dir::State::status=$scratch/state/status"
+        -o "Dir::Cache=$scratch/cache" -o "Dir::Etc::SourceList=$scratch/sources.list"
+        -o Dir::Etc::SourceParts=/dev/null)
     mkdir -p "$scratch/state/lists/partial" "$scratch/cache/archives/partial" "$scratch/deb" "$PLUGINS"
     touch "$scratch/state/status"
     local mirror
@@ -188,8 +190,8 @@ SLIM
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
     upgrade "$root" || return 1
-    rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/* "$root"/usr/share/{info,locale,man}/* \
-        "$root"/tmp/* "$root"/etc/{hostname,resolv.conf,machine-id}
+    rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/* \
+        "$root"/usr/share/{info,locale,man}/* "$root"/tmp/* "$root"/etc/{hostname,resolv.conf,machine-id}
     find "$root/usr/share/doc" -type f ! -name copyright -delete
     tar -C "$root" --numeric-owner -c . |
         docker import --change 'CMD ["bash"]' --message "debootstrap --variant=minbase $SUITE" - "$BASE" >/dev/null
@@ -199,7 +201,8 @@ SLIM
 upgrade() {
     local each
     for each in update dist-upgrade; do
-        timeout "$INSTALL_S" chroot "$1" apt-get "${APT_OPTIONS[@]}" "$each" </dev/null >>"$scratch/upgrade.log" 2>&1 || {
+        timeout "$INSTALL_S" chroot "$1" apt-get "${APT_OPTIONS[@]}" "$each" \
+            </dev/null >>"$scratch/upgrade.log" 2>&1 || {
             tail -n 5 "$scratch/upgrade.log" >&2
             return 1
         }
@@ -224,9 +227,10 @@ install() {
         timeout "$INSTALL_S" apt-get "${APT_OPTIONS[@]}" update </dev/null || say "apt-get update complains; going on"
         touch "$done_for"
     fi
-    timeout "$INSTALL_S" apt-get "${APT_OPTIONS[@]}" install --no-install-recommends "$@" </dev/null >"$scratch/install.log" 2>&1 || {
+    timeout "$INSTALL_S" apt-get "${APT_OPTIONS[@]}" install --no-install-recommends "$@" \
+        </dev/null >"$scratch/install.log" 2>&1 || {
         tail -n 5 "$scratch/install.log" >&2
-        fail "$PACKAGES_FAILED" "apt-get can't install $*"
+        fail "$PACKAGES_FAILED" "apt-get can't install $*; mend that, or set apt to a mirror that answers"
     }
 }
 

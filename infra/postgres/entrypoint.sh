@@ -29,13 +29,13 @@ fail() {
 check_volume() {
     folder=$(dirname "$PGDATA")
     if ! { mkdir -p "$folder" && [ -w "$folder" ]; } 2>/dev/null; then
-        fail "$folder can't be written by user $(id -u); mount a named volume on $HOME, or give the folder to that user."
+        fail "$folder can't be written by user $(id -u); mount a named volume on $HOME, or give it to that user."
     fi
 }
 
 read_password() {
     [ -z "${POSTGRES_PASSWORD:-}" ] ||
-        fail "POSTGRES_PASSWORD shows in the container's settings; put the password into a file, POSTGRES_PASSWORD_FILE."
+        fail "POSTGRES_PASSWORD is seen by too many; put the password into a file, POSTGRES_PASSWORD_FILE."
     [ -r "$POSTGRES_PASSWORD_FILE" ] ||
         fail "POSTGRES_PASSWORD_FILE=$POSTGRES_PASSWORD_FILE is missing, or user $(id -u) can't read it." "$(remedy)"
     POSTGRES_PASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
@@ -57,7 +57,7 @@ check_names() {
     for name in "$POSTGRES_USER" "$POSTGRES_DB"; do
         case $name in
         postgres | template0 | template1 | '' | [!a-z_]* | *[!a-z0-9_]*)
-            fail "POSTGRES_USER, POSTGRES_DB: '$name' won't do; use a-z, 0-9 and _, and not a name of PostgreSQL's own."
+            fail "POSTGRES_USER, POSTGRES_DB: '$name' won't do; use a-z, 0-9, _, and no name of PostgreSQL's own."
             ;;
         esac
     done
@@ -69,7 +69,8 @@ initialise() {
     rm -rf "$fresh"
     initdb -D "$fresh" --username=postgres --auth-local=peer --auth-host=scram-sha-256 \
         --encoding=UTF8 --locale=C.UTF-8 >/dev/null
-    pg_ctl -D "$fresh" --silent --wait -o "-c config_file=$config -c listen_addresses='' -c log_min_messages=fatal" start
+    pg_ctl -D "$fresh" --silent --wait \
+        -o "-c config_file=$config -c listen_addresses='' -c log_min_messages=fatal" start
     psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --username=postgres --dbname=template1 \
         --file=/etc/postgresql/first_start.sql
     pg_ctl -D "$fresh" --silent --wait --mode=fast stop
