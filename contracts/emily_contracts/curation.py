@@ -162,6 +162,7 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
         derived: Summaries and merges that drew on them.
         vectors: Embeddings of both.
         left: Found when looking again afterwards: 0 is the proof; none in a dry run.
+        more: It stopped before the end, to answer in time, and at least `left` are still there: ask again.
     """
 
     memories: int
@@ -169,6 +170,7 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     vectors: int
     dry_run: bool
     left: int | None = None
+    more: bool = False
 
 
 class StatsRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -75,12 +75,10 @@ class Recollection(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: Of the episode in memory.
         truth: What it turned out to be.
-        weight: With which it counts, in [0, 1].
     """
 
     id: UUID
     truth: Name
-    weight: float
 
 
 class Decision(Message, frozen=True, kw_only=True):
@@ -92,7 +90,8 @@ class Decision(Message, frozen=True, kw_only=True):
         factors: What each entry of a factor's posterior stands for, where it has names.
         confidence: Posterior probability of the likeliest answer.
         hypotheses: Sampled explanations that were weighed, likeliest first.
-        recalled: What memory answered before the first decision of an episode; none when it was not asked.
+        recalled: What memory answered before the first decision of an episode, the oldest first; none
+            when it was not asked.
         reason: One sentence for a person.
     """
 

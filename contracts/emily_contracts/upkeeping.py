@@ -33,6 +33,7 @@ class Tidying(msgspec.Struct, frozen=True, kw_only=True):
         purged: Deleted, archived longer than the grace.
         versions: Deleted with them: what they corrected.
         outdated: Summaries archived, since a source was corrected or a person forgot it.
+        more: It stopped before the end, to answer in time: ask again.
     """
 
     expired: Count = 0
@@ -41,6 +42,7 @@ class Tidying(msgspec.Struct, frozen=True, kw_only=True):
     versions: Count = 0
     outdated: Count = 0
     dry_run: bool = True
+    more: bool = False
 
 
 class ConsolidateRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,11 +34,11 @@ def question(broadcast: Broadcast) -> Question:
 
 
 def recollections(recall: Recall | None) -> tuple[Recollection, ...]:
-    """The recalled moments whose truth is known."""
+    """The recalled moments whose truth is known, the oldest first."""
     if recall is None:
         return ()
     return tuple(
-        Recollection(id=episode.id, truth=episode.context["truth"], weight=1.0)
-        for episode in recall.episodes
+        Recollection(id=episode.id, truth=episode.context["truth"])
+        for episode in sorted(recall.episodes, key=lambda episode: (episode.occurred_at, episode.id))
         if "truth" in episode.context
     )

@@ -29,7 +29,7 @@ from emily_inference.thought import Thought, decision
 from emily_inference.vision.hypothesising import sampled
 from emily_inference.vision.knowledge import Knowledge, innate
 from emily_inference.vision.model import load
-from emily_inference.vision.sight import Gaze, Sight
+from emily_inference.vision.sight import Gaze, Sight, begun
 
 SENSES = ("vision", "interoception")
 
@@ -113,7 +113,7 @@ class Inference(Mind[InferenceSettings, InferenceState]):
     def told(self, state: InferenceState, event: Broadcast, answer: Recall | None) -> InferenceState:
         """The state with the episode begun and what memory told of it."""
         recalled = recollection.recollections(answer)
-        gaze = Gaze(episode=event.episode, touched=state.events + 1, recalled=recalled)
+        gaze = begun(event.episode, state.events + 1, recalled)
         return replace(state, gazes=self._remembered(state.gazes, event.subject, gaze))
 
     def answers(self) -> Mapping[AnyQuery, Callable[[InferenceState, HypothesesRequest], Hypotheses]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -18,7 +19,7 @@ from emily_contracts import (
 from emily_contracts.topics import RECALL
 from emily_inference.service import Inference, InferenceState
 from emily_inference.settings import InferenceSettings
-from emily_inference.vision.expecting import expectation
+from emily_inference.vision.expecting import CONCENTRATIONS, HAZARD, PRIOR, expectation
 from emily_runtime.checkpoint import decode_state, encode_state
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ type Show = Callable[..., Broadcast]
 
 
 def recollected(digits: str) -> tuple[Recollection, ...]:
-    return tuple(Recollection(id=uuid7(START), truth=digit, weight=1.0) for digit in digits)
+    return tuple(Recollection(id=uuid7(START), truth=digit) for digit in digits)
 
 
 def answered(digits: str, at: Broadcast) -> Recall:
@@ -53,18 +54,56 @@ def test_nothing_recalled_expects_nothing() -> None:
 
 
 def test_a_one_sided_past_is_expected_to_go_on() -> None:
-    expected = expectation(recollected("3" * 16 + "8" * 16))
+    expected = expectation(recollected("38" * 16))
     assert expected is not None
-    assert expected[3] > 4 > 1 > 20 * expected[0]
+    assert min(expected[3], expected[8]) > 4
+    assert expected[[0, 1, 2, 4, 5, 6, 7, 9]].max() < 0.1
 
 
 def test_an_even_past_changes_little() -> None:
-    expected = expectation(recollected("0123456789" * 3))
+    drawn = np.random.default_rng(0).integers(0, 10, 64)
+    expected = expectation(recollected("".join(map(str, drawn))))
     assert expected is not None
-    assert np.abs(expected - 1).max() < 1e-9
-    chance = expectation(recollected("".join(map(str, np.random.default_rng(0).integers(0, 10, 32)))))
-    assert chance is not None
-    assert 0.5 < chance.min() < chance.max() < 1.6
+    assert 0.5 < expected.min() < expected.max() < 1.6
+
+
+def test_a_past_that_ended_is_soon_forgotten() -> None:
+    lasting, ended = expectation(recollected("38" * 30)), expectation(recollected("38" * 30 + "1411"))
+    assert lasting is not None
+    assert ended is not None
+    assert ended[1] > 2 > 20 * lasting[1]
+    assert ended[3] < lasting[3] / 4
+
+
+def test_it_is_the_exact_average_over_all_ways_a_short_past_may_have_changed() -> None:
+    past = [3, 3, 8]
+    weights, shares = [], []
+    for changes in itertools.product((False, True), repeat=len(past)):
+        runs: list[list[int]] = [[]]
+        for digit, changed in zip(past, changes, strict=True):
+            runs[-1].append(digit)
+            if changed:
+                runs.append([])
+        for concentrations in itertools.product(range(len(PRIOR)), repeat=len(runs)):
+            weight = np.prod([HAZARD if changed else 1 - HAZARD for changed in changes])
+            for run, concentration in zip(runs, concentrations, strict=True):
+                weight *= PRIOR[concentration] * drawn_probability(run, concentration)
+            weights.append(weight)
+            shares.append([share(runs[-1], concentrations[-1], digit) for digit in range(10)])
+    expected = expectation(recollected("338"))
+    assert expected is not None
+    average = np.array(weights) @ np.array(shares) / np.sum(weights)
+    assert expected.tolist() == pytest.approx((10 * average).tolist(), rel=1e-12)
+
+
+def share(run: list[int], concentration: int, digit: int) -> float:
+    """Of a digit after a run, drawn from a Dirichlet that is integrated out."""
+    total = CONCENTRATIONS[concentration]
+    return 0.1 if np.isinf(total) else float((run.count(digit) + total / 10) / (len(run) + total))
+
+
+def drawn_probability(run: list[int], concentration: int) -> float:
+    return float(np.prod([share(run[:at], concentration, digit) for at, digit in enumerate(run)]))
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=64), st.permutations(range(10)))
@@ -76,16 +115,6 @@ def test_expectations_are_shares_and_know_no_favourite_digit(digits: list[int], 
     assert expected.sum() == pytest.approx(10)
     assert (expected > 0).all()
     np.testing.assert_allclose(renamed[names], expected, rtol=1e-9)
-
-
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=63), st.integers(0, 9))
-def test_what_came_once_more_is_expected_more(digits: list[int], again: int) -> None:
-    past = "".join(map(str, digits))
-    before, after = expectation(recollected(past)), expectation(recollected(past + str(again)))
-    assert before is not None
-    assert after is not None
-    others = [digit for digit in range(10) if digit != again]
-    assert after[again] / after[others].sum() >= before[again] / before[others].sum() * (1 - 1e-9)
 
 
 def test_memory_is_asked_before_the_first_decision_of_an_episode_and_not_again(

@@ -33,6 +33,7 @@ class Gaze(msgspec.Struct, frozen=True, kw_only=True):
         seen: One reading a place.
         pending: The place that was asked for and has not come yet.
         recalled: What memory answered before the first look; none when it was not asked.
+        expected: (DIGITS,) how much likelier than the model says each digit is by it; none when by nothing.
     """
 
     episode: str
@@ -40,11 +41,17 @@ class Gaze(msgspec.Struct, frozen=True, kw_only=True):
     seen: tuple[Reading, ...] = ()
     pending: int | None = None
     recalled: tuple[Recollection, ...] | None = None
+    expected: NDArray[np.float64] | None = None
 
     @property
     def fresh(self) -> bool:
         """Whether nothing was decided in it yet."""
         return self.pending is None and not self.seen
+
+
+def begun(episode: str, touched: int, recalled: tuple[Recollection, ...]) -> Gaze:
+    """An episode that is looked at with what memory tells about it."""
+    return Gaze(episode=episode, touched=touched, recalled=recalled, expected=expectation(recalled))
 
 
 class Sight:
@@ -110,7 +117,7 @@ class Sight:
 
     def _thought(self, known: Knowledge, gaze: Gaze, broadcast: Broadcast) -> Thought:
         likelihood = self._likelihood(known)
-        joint = beliefs.posterior(likelihood, gaze.seen, expectation(gaze.recalled or ()))
+        joint = beliefs.posterior(likelihood, gaze.seen, gaze.expected)
         by_factor = joint.reshape(DIGITS, len(known.hypotheses), -1)
         digit = by_factor.sum(axis=(1, 2))
         weighed = acting.weigh(
