@@ -9,8 +9,12 @@ from typing import NamedTuple
 
 import zenoh
 
+from emily_bus.errors import BusUnavailable
+
 ALIVE = "alive"
+EVERYBODY = f"**/{ALIVE}/*"
 MOST_CHANGES = 4096
+LIVING_TIMEOUT_S = 5.0
 
 
 class Change(NamedTuple):
@@ -54,13 +58,45 @@ def watching(session: zenoh.Session) -> Iterator[Changes]:
     changes = Changes()
 
     def changed(sample: zenoh.Sample) -> None:
-        space, _, name = str(sample.key_expr).rpartition(f"{ALIVE}/")
-        change = Change(space + name, sample.kind == zenoh.SampleKind.PUT)
+        change = Change(_named(sample), sample.kind == zenoh.SampleKind.PUT)
         if not loop.is_closed():
             loop.call_soon_threadsafe(changes.note, change)
 
-    subscriber = session.liveliness().declare_subscriber(f"**/{ALIVE}/*", changed, history=True)
+    subscriber = session.liveliness().declare_subscriber(EVERYBODY, changed, history=True)
     try:
         yield changes
     finally:
         subscriber.undeclare()  # type: ignore[no-untyped-call]
+
+
+async def living(session: zenoh.Session) -> frozenset[str]:
+    """Names that are alive now, in the session's namespace and in those inside it.
+
+    Args:
+        session: That asks nothing else: one that watches already is told only what it has not heard.
+
+    Raises:
+        BusUnavailable: The router does not tell.
+    """
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    replies: list[zenoh.Reply] = []
+
+    def end() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(told.set)
+
+    session.liveliness().get(
+        EVERYBODY, zenoh.handlers.Callback(replies.append, end), timeout=LIVING_TIMEOUT_S
+    )
+    await told.wait()
+    tokens = [reply.ok for reply in replies]
+    if None in tokens:
+        raise BusUnavailable(f"the router does not tell within {LIVING_TIMEOUT_S:g} s who is alive")
+    return frozenset(_named(token) for token in tokens if token is not None)
+
+
+def _named(token: zenoh.Sample) -> str:
+    """`blue/reflex` for the token `blue/alive/reflex`."""
+    space, _, name = str(token.key_expr).rpartition(f"{ALIVE}/")
+    return space + name

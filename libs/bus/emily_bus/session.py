@@ -154,3 +154,12 @@ class Bus:
         """Who is alive, then each change: names as `reflex`, from the root space `blue/reflex`."""
         with presence.watching(self._session) as changes:
             yield changes
+
+    async def living(self) -> frozenset[str]:
+        """Who is alive now, named as by `presence`; a session of its own asks.
+
+        Raises:
+            BusUnavailable: The router does not tell.
+        """
+        async with opened(self._settings, self.namespace) as session:
+            return await presence.living(session)

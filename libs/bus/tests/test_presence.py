@@ -50,6 +50,24 @@ async def test_root_space_sees_who_lives_in_a_colour(endpoint: str, namespace: s
         assert await following(changes, 1) == [Change("blue/reflex", True)]
 
 
+async def test_who_is_alive_now_is_told_at_once(endpoint: str, namespace: str) -> None:
+    settings = BusSettings(endpoint=endpoint)
+    async with (
+        Bus.open(settings, namespace=namespace, name="root") as root,
+        Bus.open(settings, namespace=f"{namespace}/blue", name="memory") as blue,
+        Bus.open(settings, namespace=f"{namespace}/green", name="memory") as green,
+        root.alive("router"),
+        root.presence() as changes,
+        blue.alive("memory"),
+    ):
+        async with green.alive("memory"):
+            await following(changes, 3)
+            assert await root.living() == {"router", "blue/memory", "green/memory"}
+            assert await green.living() == {"memory"}
+        await following(changes, 1)
+        assert await root.living() == {"router", "blue/memory"}
+
+
 async def test_killed_process_is_told_dead(endpoint: str, namespace: str, open_bus: OpenBus) -> None:
     program = (
         "import anyio\n"
