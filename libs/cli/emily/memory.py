@@ -10,7 +10,7 @@ from emily_contracts import Recall, RecallRequest
 from emily_contracts.curation import ListRequest, Page, ShowRequest, StatsRequest
 from emily_contracts.topics import LIST_MEMORIES, MEMORY_HISTORY, MEMORY_STATS, RECALL, SHOW_MEMORY
 
-from emily import memory_changes, memory_files, memory_upkeep, memory_view
+from emily import memory_changes, memory_files, memory_migrate, memory_upkeep, memory_view
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
 from emily.memory_ask import (
     DEFAULT_NAMESPACE,
@@ -198,6 +198,7 @@ def stats(
 memory_changes.register(app)
 memory_files.register(app)
 memory_upkeep.register(app)
+memory_migrate.register(app)
 
 
 def _chosen(
