@@ -29,6 +29,7 @@ from emily_contracts.topics import RECALL, STORE
 from emily_memory import queries
 from emily_memory.api.app import create_app
 from emily_memory.api.rooms import Rooms
+from emily_memory.curation import erasing
 from emily_memory.embedding.hashing import HashingEmbedder
 from emily_memory.errors import MemoryRefused
 from emily_memory.memory import Memory, remembering
@@ -276,6 +277,16 @@ def test_an_erasure_shows_what_it_would_do_and_asks_first(emily: Command) -> Non
     assert "Left when looking again: 0." in done.stdout
     assert len(printed(emily("list", "--json"))["memories"]) == 2
     assert printed(emily("erase", "bob", "--yes", "--json"))["left"] == 0
+
+
+def test_an_erasure_of_many_is_asked_for_to_the_end(emily: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "PATIENCE_S", 0)
+    monkeypatch.setattr(erasing, "ROWS", 1)
+    for memory in printed(emily("list", "--json"))["memories"]:
+        emily("edit", memory["id"], "--actor", "ann")
+    done = printed(emily("erase", "ann", "--yes", "--json"))
+    assert (done["memories"], done["left"], done["more"]) == (6, 0, False)
+    assert printed(emily("list", "--json"))["memories"] == []
 
 
 @pytest.mark.parametrize("name", ["mind.jsonl", "mind.jsonl.zst"])

@@ -162,7 +162,7 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
         derived: Summaries and merges that drew on them.
         vectors: Embeddings of both.
         left: Found when looking again afterwards: 0 is the proof; none in a dry run.
-        more: It stopped before the end, to answer in time, and at least `left` are still there: ask again.
+        more: It stopped before the end, to answer in time: ask again; a dry run counted at least these.
     """
 
     memories: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from emily_contracts.topic import Query
 
 from emily import launch
 from emily.errors import CommandError, NotUp
+from emily.launch import Progress
 from emily.system import Layout
 
 ASK_TIMEOUT_S = 35.0
@@ -51,6 +53,32 @@ def ask[Req: msgspec.Struct, Rep: msgspec.Struct](
         CommandError: It refused, or did not answer in time.
     """
     return anyio.run(partial(asked, running(state_dir), query, request, timeout_s=timeout_s))
+
+
+def ask_to_the_end[Req: msgspec.Struct, Rep: msgspec.Struct](
+    state_dir: Path, query: Query[Req, Rep], request: Req, counts: Sequence[str], progress: Progress
+) -> Rep:
+    """What memory answers, asked again as long as there is `more` to do.
+
+    Args:
+        state_dir: Of Emily.
+        query: That may answer before the end.
+        request: Asked each time.
+        counts: Fields of the answers that are added up, first what is told as progress.
+        progress: Is told how far it came.
+
+    Raises:
+        NotUp: Emily is not up, or nobody serves memory.
+        CommandError: It refused, or did not answer in time; what it did by then stays done.
+    """
+    sums = dict.fromkeys(counts, 0)
+    while True:
+        done: Any = ask(state_dir, query, request)
+        sums = {name: number + getattr(done, name) for name, number in sums.items()}
+        if not done.more:
+            answer: Rep = msgspec.structs.replace(done, **sums)
+            return answer
+        progress(", ".join(f"{name}: {number}" for name, number in sums.items()), 0, 0)
 
 
 async def asked[Req: msgspec.Struct, Rep: msgspec.Struct](

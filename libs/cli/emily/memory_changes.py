@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from emily_contracts.curation import (
     EditRequest,
     EraseRequest,
-    Erasure,
     ForgetRequest,
     Memory,
     SupersedeRequest,
@@ -17,9 +15,19 @@ from emily_contracts.curation import (
 from emily_contracts.topics import EDIT_MEMORY, ERASE_ACTOR, FORGET_MEMORY, SUPERSEDE_MEMORY
 
 from emily import memory_view
-from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
+from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, progress_bar, reports_errors, tell
 from emily.errors import CommandError, PartialAnswer
-from emily.memory_ask import DEFAULT_NAMESPACE, Identity, Namespace, Reason, ask, moment, said, words
+from emily.memory_ask import (
+    DEFAULT_NAMESPACE,
+    Identity,
+    Namespace,
+    Reason,
+    ask,
+    ask_to_the_end,
+    moment,
+    said,
+    words,
+)
 
 UNSET: dict[str, Any] = {
     "actor": None,
@@ -30,6 +38,8 @@ UNSET: dict[str, Any] = {
     "context": {},
 }
 """What `--clear` makes of a field."""
+ERASED = ("memories", "derived", "vectors")
+"""What an erasure counts."""
 
 
 @reports_errors
@@ -152,18 +162,21 @@ def erase(
 ) -> None:
     """Remove everything about an actor for good, with all that was derived from it, and look again.
 
-    Counts first and asks. Exit 6 when something is left.
+    Counts first and asks. What was removed before a Ctrl-C stays removed; ask again for the rest. Exit 6 when
+    something is left.
 
     Example: emily memory erase ann
     """
-    dry = _erased(state_dir, namespace, actor, dry_run=True)
+    dry = ask(state_dir, ERASE_ACTOR, said(EraseRequest, namespace=namespace, actor=actor))
     if not (as_json and yes):
         tell(dry, memory_view.erased(dry, actor), as_json=as_json)
     if (as_json and not yes) or (not as_json and not dry.memories):
         return
     if not yes:
         typer.confirm("This can't be undone. Remove it for good?", abort=True, err=True)
-    done = _erased(state_dir, namespace, actor, dry_run=False)
+    request = said(EraseRequest, namespace=namespace, actor=actor, dry_run=False)
+    with progress_bar(quiet=as_json) as progress:
+        done = ask_to_the_end(state_dir, ERASE_ACTOR, request, ERASED, progress)
     tell(done, memory_view.erased(done, actor), as_json=as_json)
     if done.left:
         raise PartialAnswer(f"{done.left} are left of {actor}", "run the command again")
@@ -173,11 +186,6 @@ def register(app: typer.Typer) -> None:
     """Add these commands to those of memory."""
     for command in (edit, supersede, forget, restore, erase):
         app.command()(command)
-
-
-def _erased(state_dir: Path, namespace: str, actor: str, *, dry_run: bool) -> Erasure:
-    request = said(EraseRequest, namespace=namespace, actor=actor, dry_run=dry_run)
-    return ask(state_dir, ERASE_ACTOR, request)
 
 
 def _tell(memory: Memory, did: str, as_json: bool) -> None:

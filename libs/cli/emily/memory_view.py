@@ -111,7 +111,8 @@ def counted(stats: Stats) -> RenderableType:
 def erased(erasure: Erasure, actor: str) -> str:
     """In a sentence."""
     would = "would be removed" if erasure.dry_run else "removed"
-    what = f"{erasure.memories} memories about {actor}, {erasure.derived} derived from them"
+    least = "at least " if erasure.more else ""
+    what = f"{least}{erasure.memories} memories about {actor}, {erasure.derived} derived from them"
     left = "" if erasure.left is None else f" Left when looking again: {erasure.left}."
     return f"{what} and {erasure.vectors} vectors {would}.{left}"
 

@@ -48,6 +48,9 @@ from emily_memory.upkeep.embedders import Embedders
 from emily_memory.upkeep.forgetting import Policy, tidy
 from emily_memory.upkeep.probing import Probe
 
+PATIENCE_S = 15.0
+"""After which work in batches answers how far it came; the bus cuts a handler off after twice as long."""
+
 type Answer = Callable[[Any], Awaitable[Any]]
 
 
@@ -66,7 +69,7 @@ def of_curation(memory: Memory) -> dict[AnyQuery, Answer]:
     database = memory.database
 
     async def erased(request: EraseRequest) -> Erasure:
-        done = await erase(database, request)
+        done = await erase(database, request, patience_s=PATIENCE_S)
         memory.metrics.did(done)
         return done
 
@@ -88,7 +91,14 @@ def of_upkeep(memory: Memory, embedders: Embedders, policy: Policy) -> dict[AnyQ
 
     async def tidied(request: TidyRequest) -> Tidying:
         now = datetime.now(UTC)
-        done = await tidy(database, policy, now, namespace=request.namespace, dry_run=request.dry_run)
+        done = await tidy(
+            database,
+            policy,
+            now,
+            namespace=request.namespace,
+            dry_run=request.dry_run,
+            patience_s=PATIENCE_S,
+        )
         memory.metrics.did(done)
         return done
 

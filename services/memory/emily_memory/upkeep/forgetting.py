@@ -16,6 +16,8 @@ where age is the time since it happened or was last recalled: being old costs at
 
 from __future__ import annotations
 
+import math
+import time
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -120,7 +122,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def tidy(
-    database: Database, policy: Policy, now: datetime, *, namespace: str | None = None, dry_run: bool = False
+    database: Database,
+    policy: Policy,
+    now: datetime,
+    *,
+    namespace: str | None = None,
+    dry_run: bool = False,
+    patience_s: float = math.inf,
 ) -> Tidying:
     """What lapsed, or in a dry run would: nothing is changed then, and the counts are the same.
 
@@ -130,16 +138,20 @@ async def tidy(
         now: The time to judge by.
         namespace: Of which; of all by default.
         dry_run: Only count.
+        patience_s: No batch begins later; there may be more then.
     """
+    until = time.monotonic() + patience_s
     async with database.writer.connection() as connection:
         if dry_run:
             return await due(connection, policy, now, namespace)
         tidied = Tidying(dry_run=False)
         while True:
-            batch = await tidy_some(connection, policy, now, namespace)
+            batch = await tidy_some(connection, policy, now, namespace, rows=ROWS)
             if batch == Tidying(dry_run=False):
                 return tidied
             tidied = _sum(tidied, batch)
+            if time.monotonic() >= until:
+                return msgspec.structs.replace(tidied, more=True)
 
 
 async def due(connection: Connection, policy: Policy, now: datetime, namespace: str | None = None) -> Tidying:

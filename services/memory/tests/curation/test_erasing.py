@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+import anyio
 import pytest
 from emily_contracts import Episode
 from emily_contracts.curation import EditRequest, EraseRequest, Erasure, SupersedeRequest
+from emily_memory.curation import erasing
 from emily_memory.curation.correcting import edit, supersede
 from emily_memory.curation.erasing import erase
 from emily_memory.embedding.hashing import HashingEmbedder
@@ -13,6 +16,8 @@ from emily_memory.store import spaces
 from emily_memory.store.word_counts import count_words
 from emily_memory.testing import Home
 from emily_memory.upkeep.tiering import drain
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 pytestmark = pytest.mark.anyio
 
@@ -20,8 +25,9 @@ Make = Callable[..., Episode]
 ELSEWHERE = Space(provider="other", model="other", sha256="f" * 64, dimension=2, semantic=True)
 
 
-async def erased(home: Home, actor: str, *, dry_run: bool = False) -> Erasure:
-    return await erase(home.database, EraseRequest(**home.says(actor=actor, dry_run=dry_run)))
+async def erased(home: Home, actor: str, *, dry_run: bool = False, patience_s: float = math.inf) -> Erasure:
+    request = EraseRequest(**home.says(actor=actor, dry_run=dry_run))
+    return await erase(home.database, request, patience_s=patience_s)
 
 
 async def held(home: Home) -> set[str]:
@@ -134,3 +140,103 @@ async def test_vectors_in_the_index_go_too(home: Home, embedder: HashingEmbedder
     assert (await erased(home, "ann")).vectors == 1
     assert set((await home.vectors()).values()) == {"indexed"}
     assert len(await home.vectors()) == 1
+
+
+async def test_an_erasure_of_many_says_how_far_it_came_and_does_the_rest_when_asked_again(
+    home: Home, episode: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "ROWS", 2)
+    own = [episode(number, actor="ann") for number in range(5)]
+    summary = episode(9, "of all", kind="summary", actor="ann")
+    await home.remember(*own, summary, episode(10))
+    await home.derive(summary, *own)
+    counted = await erased(home, "ann", dry_run=True)
+    answers = [await erased(home, "ann", patience_s=0)]
+    assert (answers[0].more, answers[0].left) == (True, 6 - answers[0].memories)
+    while answers[-1].more:
+        answers.append(await erased(home, "ann", patience_s=0))
+    assert answers[-1].left == 0
+    assert len(answers) > 2
+    for name in ("memories", "derived", "vectors"):
+        assert sum(getattr(each, name) for each in answers) == getattr(counted, name), name
+    assert await held(home) == {"moment 10"}
+    assert not (await erased(home, "ann", patience_s=0)).more
+
+
+async def test_an_erasure_that_is_cut_off_keeps_what_it_did_and_can_be_asked_for_again(
+    home: Home, episode: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "ROWS", 1)
+    await home.remember(*(episode(number, actor="ann") for number in range(300)))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(erased, home, "ann")
+        while len(await held(home)) == 300:
+            await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()
+    left = len(await held(home))
+    assert 0 < left < 300
+    answer = await erased(home, "ann")
+    assert (answer.memories, answer.left, answer.more) == (left, 0, False)
+    assert await home.rows("SELECT count(DISTINCT id) FROM change WHERE did = 'erased'") == [(300,)]
+
+
+async def test_a_dry_run_of_very_many_says_that_it_is_at_least_so_many(
+    home: Home, episode: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "MOST_COUNTED", 2)
+    await home.remember(*(episode(number, actor="ann") for number in range(3)))
+    counted = await erased(home, "ann", dry_run=True)
+    assert (counted.memories, counted.more) == (2, True)
+
+
+async def test_why_another_was_superseded_by_what_is_erased_is_not_told_any_more(
+    home: Home, episode: Make
+) -> None:
+    old = episode(1, actor="bob")
+    await home.remember(old)
+    new = await supersede(
+        home.database, SupersedeRequest(**home.says(old.id, content="moved", reason="ann moved"))
+    )
+    await edit(home.database, EditRequest(**home.says(new.id, actor="ann", reason="ann it is")))
+    assert (await erased(home, "ann")).left == 0
+    assert await held(home) == {"moment 1"}
+    assert await home.rows("SELECT DISTINCT reason FROM change") == [("",)]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    actors=st.lists(st.sampled_from(["ann", "bob", None]), min_size=1, max_size=7),
+    corrected=st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6))),
+    derived=st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6))),
+    rows=st.integers(1, 2),
+)
+async def test_batches_of_any_size_remove_and_count_what_one_does(
+    home: Home,
+    episode: Make,
+    actors: list[str | None],
+    corrected: set[tuple[int, int]],
+    derived: set[tuple[int, int]],
+    rows: int,
+) -> None:
+    known = [episode(number, actor=actor) for number, actor in enumerate(actors)]
+    outcomes = []
+    with pytest.MonkeyPatch.context() as patch:
+        for size in (500, rows):
+            patch.setattr(erasing, "ROWS", size)
+            await home.rows("TRUNCATE memory.episode, memory.change CASCADE")
+            await home.remember(*known, embedded=False)
+            for old, new in corrected:
+                if old < new < len(known):
+                    await home.rows(
+                        "UPDATE episode SET retracted_at = now(), superseded_by = %s WHERE id = %s",
+                        known[new].id,
+                        known[old].id,
+                    )
+            for made, origin in derived:
+                if origin < made < len(known):
+                    await home.derive(known[made], known[origin])
+            counted = await erased(home, "ann", dry_run=True)
+            done = await erased(home, "ann")
+            assert (done.memories, done.derived, done.left) == (counted.memories, counted.derived, 0)
+            outcomes.append((done, await held(home)))
+    assert outcomes[0] == outcomes[1]

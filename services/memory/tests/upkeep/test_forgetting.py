@@ -11,6 +11,7 @@ from emily_contracts.upkeeping import Tidying
 from emily_memory.curation.correcting import edit, forget
 from emily_memory.store.word_counts import count_words
 from emily_memory.testing import Home
+from emily_memory.upkeep import forgetting
 from emily_memory.upkeep.forgetting import Policy, tidy, tidy_some
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -143,6 +144,19 @@ async def test_a_namespace_can_be_tidied_alone(home: Home, episode: Make) -> Non
     tidied = await tidy(home.database, MONTH, later(episode, days=2), namespace="work")
     assert tidied == Tidying(expired=1, dry_run=False)
     assert await held(home) == {"moment 0"}
+
+
+async def test_tidying_many_says_that_there_is_more_and_does_the_rest_when_asked_again(
+    home: Home, episode: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "ROWS", 2)
+    await home.remember(*(episode(number, expires_at=later(episode, days=1)) for number in range(5)))
+    now = later(episode, days=2)
+    answers = [await tidy(home.database, MONTH, now, patience_s=0)]
+    while answers[-1].more:
+        answers.append(await tidy(home.database, MONTH, now, patience_s=0))
+    assert [each.expired for each in answers] == [2, 2, 1, 0]
+    assert await held(home) == set()
 
 
 MEMORIES = st.lists(
