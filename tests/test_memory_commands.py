@@ -34,6 +34,8 @@ from emily_memory.embedding.hashing import HashingEmbedder
 from emily_memory.errors import MemoryRefused
 from emily_memory.memory import Memory, remembering
 from emily_memory.store.database import opened
+from emily_memory.upkeep.embedders import Embedders
+from emily_memory.upkeep.forgetting import Policy
 from emily_postgres.testing import database, server
 from emily_runtime.http import Server, listen
 from typer.testing import CliRunner, Result
@@ -117,6 +119,7 @@ async def _serving(layout: Layout, url: str) -> AsyncIterator[None]:
         )
         served: dict[AnyQuery, Any] = {STORE: memory.store, RECALL: memory.recall}
         served |= queries.of_curation(memory)
+        served |= queries.of_upkeep(memory, Embedders(lambda _: HashingEmbedder()), Policy())
         for query, answer in served.items():
             await stack.enter_async_context(colour.serve(query, _refusing(answer)))
         rooms = Rooms(opened_database, memory.store, memory.recall, memory.metrics)
@@ -289,6 +292,17 @@ def test_an_erasure_of_many_is_asked_for_to_the_end(emily: Command, monkeypatch:
     assert printed(emily("list", "--json"))["memories"] == []
 
 
+def test_what_is_due_is_forgotten_when_asked_for(emily: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "PATIENCE_S", 0)
+    emily("edit", first(emily), "--expires", "2026-01-02T00:00Z")
+    dry = emily("tidy", "--dry-run").stdout
+    assert "1 expired, 0 beyond the budget and 0 outdated summaries would be forgotten; 0 and 0" in dry
+    assert printed(emily("tidy", "--namespace", "work", "--json"))["expired"] == 0
+    assert printed(emily("tidy", "--json"))["expired"] == 1
+    assert "0 expired" in emily("tidy").stdout
+    assert len(printed(emily("list", "--forgotten", "--json"))["memories"]) == 1
+
+
 @pytest.mark.parametrize("name", ["mind.jsonl", "mind.jsonl.zst"])
 def test_a_namespace_goes_into_a_file_and_comes_back(emily: Command, tmp_path: Path, name: str) -> None:
     file = tmp_path / name
@@ -341,6 +355,7 @@ BAD: list[tuple[tuple[str, ...], int, str]] = [
     (("edit", str(uuid4()), "--importance", "2"), 1, "importance"),
     (("edit", str(uuid4()), "--clear", "content"), 1, "can't be unknown"),
     (("erase", "two words", "--yes"), 1, "actor"),
+    (("tidy", "--namespace", "two words"), 1, "namespace"),
     (("import", "/nowhere/mind.jsonl"), 1, "No such file"),
     (("export", "/nowhere/mind.jsonl"), 1, "No such file"),
 ]

@@ -1,4 +1,4 @@
-"""`emily memory reembed` and `consolidate`: how memory is kept in order, when a person asks."""
+"""`emily memory reembed`, `consolidate` and `tidy`: how memory is kept in order, when a person asks."""
 
 from __future__ import annotations
 
@@ -6,24 +6,30 @@ from typing import Annotated
 
 import anyio
 import typer
-from emily_contracts.topics import CONSOLIDATE, DROP_RETIRED, REEMBED
+from emily_contracts.topics import CONSOLIDATE, DROP_RETIRED, REEMBED, TIDY
 from emily_contracts.upkeeping import (
     ConsolidateRequest,
     DropRetired,
     DropRetiredRequest,
     Reembedding,
     ReembedRequest,
+    TidyRequest,
 )
 
 from emily import memory_view
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, progress_bar, reports_errors, tell
 from emily.launch import Progress
-from emily.memory_ask import ask, asked, running
+from emily.memory_ask import ask, ask_to_the_end, asked, made, running
 from emily.system import Layout
 
 POLL_S = 0.5
 BEGIN_TIMEOUT_S = 120.0
 CONSOLIDATE_TIMEOUT_S = 3600.0
+TIDIED = ("expired", "displaced", "outdated", "purged", "versions")
+"""What a tidying counts."""
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count.")]
+OfAny = Annotated[str | None, typer.Option("--namespace", "-n", help="Of which; of all by default.")]
 
 
 @reports_errors
@@ -59,8 +65,8 @@ def reembed(
 
 @reports_errors
 def consolidate(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
-    namespace: Annotated[str | None, typer.Option(help="Of which; of all by default.")] = None,
+    dry_run: DryRun = False,
+    namespace: OfAny = None,
     state_dir: StateDir = DEFAULT_STATE_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -68,15 +74,34 @@ def consolidate(
 
     Example: emily memory consolidate --dry-run
     """
-    request = ConsolidateRequest(namespace=namespace, dry_run=dry_run)
+    request = made(ConsolidateRequest, namespace=namespace, dry_run=dry_run)
     done = ask(state_dir, CONSOLIDATE, request, timeout_s=CONSOLIDATE_TIMEOUT_S)
     tell(done, *memory_view.consolidated(done, dry_run=dry_run), as_json=as_json)
 
 
+@reports_errors
+def tidy(
+    dry_run: DryRun = False,
+    namespace: OfAny = None,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Forget what is due, and purge what was forgotten long ago.
+
+    Memory does so by itself, within a minute. What was done before a Ctrl-C stays done.
+
+    Example: emily memory tidy --dry-run
+    """
+    request = made(TidyRequest, namespace=namespace, dry_run=dry_run)
+    with progress_bar(quiet=as_json) as progress:
+        done = ask_to_the_end(state_dir, TIDY, request, TIDIED, progress)
+    tell(done, memory_view.tidied(done), as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
-    """Add both commands to the commands of memory."""
-    app.command()(reembed)
-    app.command()(consolidate)
+    """Add these commands to those of memory."""
+    for command in (reembed, consolidate, tidy):
+        app.command()(command)
 
 
 async def _moved(layout: Layout, to: str | None, progress: Progress) -> Reembedding:

@@ -8,7 +8,7 @@ from typing import Any
 
 from emily_contracts import Episode, Recall
 from emily_contracts.curation import Erasure, History, Memory, Stats
-from emily_contracts.upkeeping import Consolidation
+from emily_contracts.upkeeping import Consolidation, Tidying
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -126,6 +126,15 @@ def consolidated(done: Consolidation, *, dry_run: bool) -> Iterator[str]:
     )
     if done.deaf:
         yield f"{done.deaf} sessions wait for the embedder; try again later."
+
+
+def tidied(done: Tidying) -> str:
+    """In a sentence."""
+    would = "would be " if done.dry_run else ""
+    return (
+        f"{done.expired} expired, {done.displaced} beyond the budget and {done.outdated} outdated summaries"
+        f" {would}forgotten; {done.purged} and {done.versions} versions of them {would}purged."
+    )
 
 
 def _fields(memory: Memory) -> Iterable[tuple[str, Text]]:
