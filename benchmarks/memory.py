@@ -191,7 +191,7 @@ async def writing(database: Database, corpus: Corpus) -> dict[str, Any]:
             ),
             sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(sql.Identifier("raw_hot")),
         ]
-        await connection.execute("CREATE TABLE raw (LIKE episode INCLUDING ALL)")
+        await connection.execute("CREATE TABLE raw (LIKE memory.episode INCLUDING ALL)")
         await connection.execute(
             sql.SQL("CREATE TABLE raw_hot (LIKE {} INCLUDING DEFAULTS)").format(spaces.tables(SPACE).hot)
         )
