@@ -66,6 +66,7 @@ class Consolidation(msgspec.Struct, frozen=True, kw_only=True):
         summaries: New memories of kind `summary`.
         summed_up: Memories that they name as their sources.
         deaf: Sessions left for later, since there was no embedder.
+        more: It stopped before the end, to answer in time: ask again.
     """
 
     compared: Count = 0
@@ -74,6 +75,7 @@ class Consolidation(msgspec.Struct, frozen=True, kw_only=True):
     summed_up: Count = 0
     deaf: Count = 0
     dry_run: bool = True
+    more: bool = False
 
 
 class ReembedRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,6 @@ from emily.system import Layout
 
 POLL_S = 0.5
 BEGIN_TIMEOUT_S = 120.0
-CONSOLIDATE_TIMEOUT_S = 3600.0
 TIDIED = ("expired", "displaced", "outdated", "purged", "versions")
 """What a tidying counts."""
 
@@ -75,7 +74,7 @@ def consolidate(
     Example: emily memory consolidate --dry-run
     """
     request = made(ConsolidateRequest, namespace=namespace, dry_run=dry_run)
-    done = ask(state_dir, CONSOLIDATE, request, timeout_s=CONSOLIDATE_TIMEOUT_S)
+    done = ask(state_dir, CONSOLIDATE, request)
     tell(done, *memory_view.consolidated(done, dry_run=dry_run), as_json=as_json)
 
 

@@ -126,6 +126,11 @@ def consolidated(done: Consolidation, *, dry_run: bool) -> Iterator[str]:
     )
     if done.deaf:
         yield f"{done.deaf} sessions wait for the embedder; try again later."
+    if done.more:
+        yield (
+            "It stopped to answer in time, and there may be more: run it again, or let memory take its time"
+            " with EMILY_MEMORY_CONSOLIDATE_EVERY_H."
+        )
 
 
 def tidied(done: Tidying) -> str:

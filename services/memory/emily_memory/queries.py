@@ -110,6 +110,7 @@ def of_upkeep(memory: Memory, embedders: Embedders, policy: Policy) -> dict[AnyQ
             datetime.now(UTC),
             namespace=request.namespace,
             dry_run=request.dry_run,
+            patience_s=PATIENCE_S,
         )
         memory.metrics.did(done)
         return done

@@ -1,26 +1,35 @@
 """Consolidation: near-duplicates become one memory, and old sessions are summed up.
 
 It goes through the namespaces; each merge and each summary is a transaction of its own, and what is done is
-not done again: after a kill, the next run does the rest.
+not done again: after a kill, the next run does the rest. Of all memories of a database one consolidates at
+a time.
 """
 
 from __future__ import annotations
 
+import math
+import time
 from datetime import UTC, datetime, timedelta
 
 import anyio
 import msgspec
 import psycopg
 from emily_contracts.upkeeping import Consolidation
+from emily_postgres import Connection
 from emily_runtime.logs import get_logger
 from psycopg_pool import PoolTimeout
 
 from emily_memory.embedding.embedder import Embedder
+from emily_memory.errors import MemoryRefused
 from emily_memory.memory import Memory
 from emily_memory.store.database import Database
 from emily_memory.upkeep.leader import Upkeep
+from emily_memory.upkeep.locking import locked
 from emily_memory.upkeep.merging import merge
 from emily_memory.upkeep.summarising import summarise
+
+WAIT_S = 5.0
+"""For another consolidation to end."""
 
 _log = get_logger(__name__)
 
@@ -58,6 +67,7 @@ async def consolidate(
     *,
     namespace: str | None = None,
     dry_run: bool = False,
+    patience_s: float = math.inf,
 ) -> Consolidation:
     """What was consolidated, or in a dry run would be.
 
@@ -70,11 +80,38 @@ async def consolidate(
         now: The time to judge by.
         namespace: Of which; of all by default.
         dry_run: Only count.
+        patience_s: Nothing is begun later; there may be more then.
+
+    Raises:
+        MemoryRefused: Another consolidation runs, and its end was waited for in vain.
     """
+    async with (
+        database.writer.connection() as connection,
+        locked(connection, "consolidation", wait_s=WAIT_S) as alone,
+    ):
+        if not alone:
+            raise MemoryRefused("consolidate: another consolidation runs; ask again when it is over")
+        until = time.monotonic() + patience_s
+        done = await _consolidated(
+            connection, embedder, rules, now, namespace=namespace, dry_run=dry_run, until=until
+        )
+        return msgspec.structs.replace(done, more=time.monotonic() >= until)
+
+
+async def _consolidated(
+    connection: Connection,
+    embedder: Embedder,
+    rules: Rules,
+    now: datetime,
+    *,
+    namespace: str | None,
+    dry_run: bool,
+    until: float,
+) -> Consolidation:
     done = Consolidation(dry_run=dry_run)
-    for each in [namespace] if namespace is not None else await _namespaces(database):
+    for each in [namespace] if namespace is not None else await _namespaces(connection):
         summed = await summarise(
-            database,
+            connection,
             embedder,
             each,
             now,
@@ -82,8 +119,17 @@ async def consolidate(
             older_than=rules.older_than,
             quoted=rules.quoted,
             dry_run=dry_run,
+            until=until,
         )
-        merged = await merge(database, embedder.space, each, now, threshold=rules.threshold, dry_run=dry_run)
+        merged = await merge(
+            connection,
+            embedder.space,
+            each,
+            now,
+            threshold=rules.threshold,
+            dry_run=dry_run,
+            until=until,
+        )
         done = msgspec.structs.replace(
             done,
             compared=done.compared + merged.compared,
@@ -121,13 +167,15 @@ class Consolidating:
             except (psycopg.OperationalError, PoolTimeout) as failure:
                 _log.warning("consolidation waits for the database", reason=type(failure).__name__)
                 continue
+            except MemoryRefused as refusal:
+                _log.warning("not consolidated", reason=str(refusal))
+                continue
             memory.metrics.did(done)
             _log.info("consolidated", merged=done.merged, summaries=done.summaries, deaf=done.deaf)
 
 
-async def _namespaces(database: Database) -> list[str]:
-    async with database.writer.connection() as connection:
-        cursor = await connection.execute(
-            "SELECT DISTINCT namespace FROM episode WHERE archived_at IS NULL ORDER BY namespace"
-        )
-        return [name for (name,) in await cursor.fetchall()]
+async def _namespaces(connection: Connection) -> list[str]:
+    cursor = await connection.execute(
+        "SELECT DISTINCT namespace FROM episode WHERE archived_at IS NULL ORDER BY namespace"
+    )
+    return [name for (name,) in await cursor.fetchall()]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 import anyio
@@ -26,6 +25,7 @@ from emily_memory.store.word_counts import count_words
 from emily_memory.upkeep import reembedding
 from emily_memory.upkeep.embedders import Embedders
 from emily_memory.upkeep.forgetting import Policy, tidy_some
+from emily_memory.upkeep.locking import locked
 from emily_memory.upkeep.tiering import drain, embed_waiting
 
 REST_S = 0.25
@@ -65,7 +65,7 @@ class Upkeep:
             try:
                 async with (
                     self._memory.database.writer.connection() as connection,
-                    _lead(connection) as leads,
+                    locked(connection, "upkeep") as leads,
                 ):
                     self.leads = leads
                     await self._keep_in_order(connection)
@@ -152,21 +152,6 @@ class Upkeep:
             size, free = statistics.get("pool_size", 0), statistics.get("pool_available", 0)
             metrics.pool.labels(pool, "in use").set(size - free)
             metrics.pool.labels(pool, "waiting").set(statistics.get("requests_waiting", 0))
-
-
-@asynccontextmanager
-async def _lead(connection: Connection) -> AsyncIterator[bool]:
-    """Whether this connection leads for the length of the block; a kill gives the lead away at once."""
-    key = ["emily memory upkeep"]
-    cursor = await connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key)
-    row = await cursor.fetchone()
-    leads = row is not None and bool(row[0])
-    try:
-        yield leads
-    finally:
-        if leads and not connection.closed:
-            with anyio.CancelScope(shield=True):
-                await connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
 
 
 async def _number(connection: Connection, query: sql.Composed) -> int:

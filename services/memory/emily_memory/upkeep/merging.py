@@ -9,6 +9,8 @@ them; what was restored is not compared again.
 
 from __future__ import annotations
 
+import math
+import time
 from collections import defaultdict
 from datetime import datetime
 from typing import NamedTuple
@@ -22,7 +24,6 @@ from psycopg import sql
 
 from emily_memory.embedding.space import Space
 from emily_memory.store import placing
-from emily_memory.store.database import Database
 from emily_memory.store.spaces import tables
 
 PAIRS = 100
@@ -77,29 +78,38 @@ class _Pair(NamedTuple):
 
 
 async def merge(
-    database: Database, space: Space, namespace: str, now: datetime, *, threshold: float, dry_run: bool
+    connection: Connection,
+    space: Space,
+    namespace: str,
+    now: datetime,
+    *,
+    threshold: float,
+    dry_run: bool,
+    until: float = math.inf,
 ) -> Merged:
     """What was merged in a namespace, or would be.
 
     Args:
-        database: Where memories are.
+        connection: Of the writer.
         space: That answers; what has no vector in it is not compared.
         namespace: Of which.
         now: The time to judge by.
         threshold: Least cosine of near-duplicates.
         dry_run: Only count.
+        until: Of the monotonic clock; nothing is compared later.
     """
     compared = merged = 0
-    async with database.writer.connection() as connection:
-        for members in await _comparable(connection, namespace, now):
-            ids, vectors = await _embedded(connection, list(members), space)
-            pinned = np.array([members[each] for each in ids], bool)
-            found = await anyio.to_thread.run_sync(duplicates, vectors, pinned, threshold)
-            pairs = [_Pair(ids[each], ids[into]) for each, into in found.items()]
-            compared += len(ids)
-            for first in range(0, len(pairs), PAIRS):
-                some = pairs[first : first + PAIRS]
-                merged += len(some) if dry_run else await _apply(connection, some, now)
+    for members in await _comparable(connection, namespace, now):
+        if time.monotonic() >= until:
+            break
+        ids, vectors = await _embedded(connection, list(members), space)
+        pinned = np.array([members[each] for each in ids], bool)
+        found = await anyio.to_thread.run_sync(duplicates, vectors, pinned, threshold)
+        pairs = [_Pair(ids[each], ids[into]) for each, into in found.items()]
+        compared += len(ids)
+        for first in range(0, len(pairs), PAIRS):
+            some = pairs[first : first + PAIRS]
+            merged += len(some) if dry_run else await _apply(connection, some, now)
     return Merged(compared, merged)
 
 

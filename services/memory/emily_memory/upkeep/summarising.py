@@ -7,6 +7,8 @@ forgot is not made again of the same sources. Summaries are never summed up.
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -21,7 +23,6 @@ from numpy.typing import NDArray
 from emily_memory.embedding.embedder import Embedder
 from emily_memory.embedding.errors import EmbedderDown
 from emily_memory.store.batch import Batch, keep, require_fitting
-from emily_memory.store.database import Database
 from emily_memory.upkeep.extracting import central, sentences
 
 KIND = "summary"
@@ -64,7 +65,7 @@ class _Session(NamedTuple):
 
 
 async def summarise(
-    database: Database,
+    connection: Connection,
     embedder: Embedder,
     namespace: str,
     now: datetime,
@@ -73,11 +74,12 @@ async def summarise(
     older_than: timedelta,
     quoted: int,
     dry_run: bool,
+    until: float = math.inf,
 ) -> Summed:
     """What was summed up in a namespace, or would be.
 
     Args:
-        database: Where memories are.
+        connection: Of the writer.
         embedder: Of the space that answers.
         namespace: Of which.
         now: The time to judge by.
@@ -85,21 +87,23 @@ async def summarise(
         older_than: That are older than this.
         quoted: Sentences of a summary, at most.
         dry_run: Only count.
+        until: Of the monotonic clock; no session is begun later.
     """
     summaries = summed_up = deaf = 0
     values = {"namespace": namespace, "now": now, "before": now - older_than, "over": over}
-    async with database.writer.connection() as connection:
-        rows = await (await connection.execute(_SESSIONS, values)).fetchall()
-        for session in (each for name, ids in rows for each in _parts(namespace, name, ids, over)):
-            if await _is_known(connection, session.summary):
-                continue
-            try:
-                made_of = await _sum_up(connection, embedder, session, quoted=quoted, dry_run=dry_run)
-            except EmbedderDown:
-                deaf += 1
-                continue
-            summaries += made_of > 0
-            summed_up += made_of
+    rows = await (await connection.execute(_SESSIONS, values)).fetchall()
+    for session in (each for name, ids in rows for each in _parts(namespace, name, ids, over)):
+        if time.monotonic() >= until:
+            break
+        if await _is_known(connection, session.summary):
+            continue
+        try:
+            made_of = await _sum_up(connection, embedder, session, quoted=quoted, dry_run=dry_run)
+        except EmbedderDown:
+            deaf += 1
+            continue
+        summaries += made_of > 0
+        summed_up += made_of
     return Summed(summaries, summed_up, deaf)
 
 

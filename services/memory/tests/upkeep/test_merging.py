@@ -48,7 +48,8 @@ async def home(memory: Database) -> Home:
 
 async def merged(home: Home, episode: Make, *, dry_run: bool = False) -> Merged:
     now = episode(0).occurred_at + timedelta(days=1)
-    return await merge(home.database, Clock.space, home.namespace, now, threshold=0.97, dry_run=dry_run)
+    async with home.database.writer.connection() as connection:
+        return await merge(connection, Clock.space, home.namespace, now, threshold=0.97, dry_run=dry_run)
 
 
 async def held(home: Home) -> set[str]:
