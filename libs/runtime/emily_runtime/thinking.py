@@ -69,18 +69,18 @@ class Thinking:
             self._life.ready(SUBSCRIPTIONS)
             breath = time.perf_counter()
             async for event in events:
-                await self._handle(event)
+                await self._handle(event, events)
                 if time.perf_counter() - breath > BREATH_S:
                     await anyio.lowlevel.checkpoint()
                     breath = time.perf_counter()
             tasks.cancel_scope.cancel()
 
-    async def _handle(self, event: Any) -> None:
+    async def _handle(self, event: Any, events: Subscription) -> None:
         topic = self._topics[type(event)]
         metrics = self._metrics.topics[topic]
         with self._life.tracer.span(self._spans[topic], stimulus_id=event.stimulus_id):
             try:
-                await self._wonder(event)
+                await self._wonder(event, events)
                 emissions = self._step(event)
                 for emission in emissions:
                     await self._say(emission)
@@ -95,13 +95,14 @@ class Thinking:
                 metrics.handled.inc()
         self._metrics.age_seconds.observe((datetime.now(UTC) - event.at).total_seconds())
 
-    async def _wonder(self, event: Any) -> None:
+    async def _wonder(self, event: Any, events: Subscription) -> None:
         question = self._mind.wonders(self._state, event)
         if question is not None:
-            self._state = self._mind.told(self._state, event, await self._ask(question))
+            self._state = self._mind.told(self._state, event, await self._ask(question, events))
 
-    async def _ask(self, question: Question) -> Any:
-        if time.monotonic() < self._unasked_until:
+    async def _ask(self, question: Question, events: Subscription) -> Any:
+        """The answer; none when nobody gives it. While other events wait, nobody is asked."""
+        if events.statistics().depth or time.monotonic() < self._unasked_until:
             self._metrics.asked.labels("not asked").inc()
             return None
         with self._metrics.ask_seconds.time():

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 STEP_S = 0.002
 ASK_TIMEOUT_S = 0.2
+PAUSE_S = 0.3
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,11 +115,11 @@ class Relay(Mind[ServiceSettings, Counted]):
 class Wondered(msgspec.Struct, frozen=True, kw_only=True):
     """What was answered last."""
 
-    answer: str = "nothing yet"
+    answer: str = "nothing"
 
 
 class Wonderer(Mind[ServiceSettings, Wondered]):
-    """Asks memory about a stimulus of the subject `zoe`, and labels percepts with the last answer."""
+    """Asks memory about `zoe`, and labels percepts with the last answer; thinks long about `slow`."""
 
     name = "wonderer"
     settings_type = ServiceSettings
@@ -138,6 +139,8 @@ class Wonderer(Mind[ServiceSettings, Wondered]):
         return Wondered(answer="unanswered" if answer is None else answer.path)
 
     def step(self, state: Wondered, event: Stimulus) -> tuple[Wondered, tuple[Emission, ...]]:
+        if event.text == "slow":
+            time.sleep(PAUSE_S)
         percept = Percept(
             id=successor_id(event.id, "percept"),
             at=event.at,

@@ -9,7 +9,7 @@ from emily_runtime import Question
 from emily_inference.experience import NAMESPACE
 
 RECALLED = 64
-TIMEOUT_S = 0.1
+TIMEOUT_S = 0.05
 LIKENESS = Weights(affect=0.05, recency=1.0, importance=0.0, use=0.0, recency_days=0.01)
 """What makes a moment similar: nearness in time, then feeling; meaning and words where a stimulus has any.
 

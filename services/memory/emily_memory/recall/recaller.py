@@ -78,7 +78,9 @@ class Recaller:
         request, weights = sought.request, sought.weights
         selected, chosen = conditions(request.namespace, request)
         async with self._database.reading(request.namespace) as connection:
-            few = sought.exact or await self._few(connection, selected, chosen, sought.space)
+            few = sought.exact or (
+                sought.vector is not None and await self._few(connection, selected, chosen, sought.space)
+            )
             if weights.plain and sought.vector is not None:
                 statement = plain(tables(sought.space), selected, exact=few)
                 rows = await _rows(connection, statement, chosen | _plain_values(sought))
