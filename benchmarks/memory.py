@@ -68,6 +68,7 @@ from psycopg import sql
 ROOT = Path(__file__).parents[1]
 PEER = (str(ROOT / ".venv-peers/bin/python"), str(ROOT / "benchmarks/peers/mem0_pgvector.py"))
 WARM_UP = 40
+WRITERS = 6
 ASK_TIMEOUT_S = 5.0
 
 type Ask = Callable[[int], Awaitable[Sequence[str]]]
@@ -224,7 +225,7 @@ async def writing(database: Database, corpus: Corpus) -> dict[str, Any]:
 async def _parallel(
     database: Database, episodes: Callable[[int, str], list[Episode]], vectors: Vectors
 ) -> float:
-    """Durable rows a second at batch 100 over the writer's connections at once."""
+    """Durable rows a second at batch 100 over all of the writer's connections at once."""
     rounds = 300
     given = [episodes(1000 + round_, "parallel") for round_ in range(rounds)]
 
@@ -236,7 +237,7 @@ async def _parallel(
 
     begin = time.perf_counter()
     async with anyio.create_task_group() as tasks:
-        for _ in range(3):
+        for _ in range(WRITERS):
             tasks.start_soon(write)
     return rounds * len(vectors) / (time.perf_counter() - begin)
 
@@ -309,7 +310,7 @@ async def measure(url: str, folder: Path, texts: Corpus, points: Corpus) -> dict
             url,
             schema="memory",
             name="by hand",
-            settings={"hnsw.ef_search": "160"},
+            settings={"hnsw.ef_search": "128"},
             configure=register_vector_async,
         ) as pool,
     ):

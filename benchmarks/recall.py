@@ -40,6 +40,8 @@ WORLDS: dict[str, tuple[str, ...]] = {
 """Which digits are shown, one stage after the other; the last stage is measured."""
 
 WORLD_DEADLINE_S = 300.0
+MOMENT_S = 0.04
+"""Between two looks in the world's own time, which runs ahead: the next stage begins when it is over."""
 READY_DEADLINE_S = 60.0
 
 
@@ -58,6 +60,8 @@ def measured(ablate: tuple[str, ...], models: Path, seed: int, episodes: int) ->
                 for stage, shown in enumerate(stages):
                     settings = {"run": run, "episodes": episodes, "seed": seed + stage, "only": shown}
                     summary = anyio.run(partial(run_world, layout, settings, deadline_s=WORLD_DEADLINE_S))
+                    if stage + 1 < len(stages):
+                        time.sleep(summary["looks"] * MOMENT_S)
                 worlds[name] = {key: summary[key] for key in ("accuracy", "mean_looks", "failed")}
                 side = "without recall" if ablate else "with recall"
                 print(f"{seed} {side:<16}{name:<24}{worlds[name]}", flush=True)

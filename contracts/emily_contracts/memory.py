@@ -197,6 +197,8 @@ class RecallRequest(Selection, frozen=True, kw_only=True):
         valence, arousal, dominance: Of the present feeling; what is unknown does not count.
         explain: Whether each episode tells the components of its score.
         weights: Of the components; memory's own by default.
+        present: When it is asked, for whoever lives in another time than the database; recency counts back
+            from it.
         stimulus_id: What it is asked for, when it is.
     """
 
@@ -208,11 +210,13 @@ class RecallRequest(Selection, frozen=True, kw_only=True):
     dominance: Signed | None = None
     explain: bool = False
     weights: Weights | None = None
+    present: datetime | None = None
     stimulus_id: UUID | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_storable("text", self.text)
+        require_zone("present", self.present)
 
 
 class Recall(msgspec.Struct, frozen=True, kw_only=True):

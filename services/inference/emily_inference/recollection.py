@@ -10,7 +10,7 @@ from emily_inference.experience import NAMESPACE
 
 RECALLED = 64
 TIMEOUT_S = 0.05
-LIKENESS = Weights(affect=0.05, recency=1.0, importance=0.0, use=0.0, recency_days=0.01)
+LIKENESS = Weights(affect=0.02, recency=1.0, importance=0.0, use=0.0, recency_days=0.002)
 """What makes a moment similar: nearness in time, then feeling; meaning and words where a stimulus has any.
 
 Importance and use do not count: what surprised, or was often recalled, is no fair sample of what to expect.
@@ -28,6 +28,7 @@ def question(broadcast: Broadcast) -> Question:
         context={"modality": broadcast.modality, "subject": broadcast.subject},
         arousal=max(0.0, min(1.0, modulation.arousal)),
         weights=LIKENESS,
+        present=broadcast.at,
         stimulus_id=broadcast.stimulus_id,
     )
     return Question(RECALL, request, TIMEOUT_S)

@@ -23,10 +23,10 @@ class MemorySettings(ServiceSettings, frozen=True, kw_only=True):
             description="URL of the database without a password; else the embedded one in state_dir/postgres"
         ),
     ] = None
-    connections: Annotated[int, Meta(ge=1, le=64, description="To write with, and as many to read with")] = 4
+    connections: Annotated[int, Meta(ge=1, le=64, description="To write with, and as many to read with")] = 6
     ef_search: Annotated[
         int, Meta(ge=10, le=1000, description="Width of a search in the index: recall against time")
-    ] = 160
+    ] = 128
     embedder: Annotated[
         Kind, Meta(description="Of a new database; later, emily memory reembed changes it")
     ] = "minilm"

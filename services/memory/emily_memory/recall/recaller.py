@@ -145,6 +145,7 @@ def _weighed_values(sought: Sought, query: Words) -> dict[str, Any]:
         "any_of": query.any_of,
         "mean_length": query.mean_length,
         "looked_for": LOOKED_FOR,
+        "present": request.present,
         "valence": request.valence,
         "arousal": request.arousal,
         "dominance": request.dominance,

@@ -58,7 +58,7 @@ class Database:
 
 @asynccontextmanager
 async def opened(
-    url: str, *, size: int = 4, ef_search: int = 160, name: str = "memory"
+    url: str, *, size: int = 6, ef_search: int = 128, name: str = "memory"
 ) -> AsyncIterator[Database]:
     """The database with its schema grown to this version, for the length of the block.
 

@@ -12,6 +12,8 @@ from emily_memory.store.database import READER, SCHEMA
 
 M = 16
 EF_CONSTRUCTION = 64
+WIDEST_COVERED = 1200
+"""Most dimensions of a vector that an entry of a B-tree holds; `0005_covering` has the same bound."""
 
 
 class Tables(NamedTuple):
@@ -65,8 +67,9 @@ async def register(connection: Connection, space: Space, *, state: str = "buildi
             await connection.execute(
                 sql.SQL("GRANT SELECT ON {} TO {}").format(table, sql.Identifier(READER))
             )
+        covered = " INCLUDE (id, embedding)" if space.dimension <= WIDEST_COVERED else ""
         for statement in (
-            "CREATE INDEX ON {table} (namespace, kind)",
+            "CREATE INDEX ON {table} (namespace, kind)" + covered,
             "CREATE INDEX ON {table} (namespace, occurred_at)",
             "CREATE INDEX ON {table} (namespace, actor) WHERE actor IS NOT NULL",
             "CREATE INDEX ON {table} USING hnsw (embedding halfvec_cosine_ops)"

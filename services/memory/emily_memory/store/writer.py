@@ -23,7 +23,7 @@ from emily_memory.store.record import Kept
 
 FLUSH_ROWS = 64
 FLUSH_S = 0.010
-FLUSHERS = 2
+FLUSHERS = 4
 
 _log = get_logger(__name__)
 

@@ -165,6 +165,21 @@ async def test_where_use_does_not_count_what_happened_last_is_most_recent(
     assert (await mind.recall("", not_counting, deaf=True, limit=1)).path == "every"
 
 
+async def test_whoever_lives_in_another_time_says_when_it_is(mind: Minded, episode: Make) -> None:
+    ahead = timedelta(days=365_000)
+    first, second = episode(0, "breakfast"), episode(1, "lunch")
+    future = [
+        Episode(id=each.id, occurred_at=each.occurred_at + ahead, content=each.content)
+        for each in (second, first)
+    ]
+    await mind.keep(future)
+    lately = Weights(dense=0, lexical=0, affect=0, importance=0, use=0, recency=1.0, recency_days=0.01)
+    now = await mind.recall("", lately, deaf=True)
+    assert {each.score for each in now.episodes} == {1.0}, "both are to come"
+    then = await mind.recall("", lately, deaf=True, present=second.occurred_at + ahead)
+    assert contents(then) == ["lunch", "breakfast"]
+
+
 async def test_components_add_up_to_the_score(mind: Minded, episode: Make) -> None:
     await mind.keep([episode(i, text, importance=i / 4, valence=0.1) for i, text in enumerate(ANIMALS)])
     weights = Weights()
