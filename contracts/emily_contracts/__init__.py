@@ -33,7 +33,7 @@ from emily_contracts.decision import (
     Status,
 )
 from emily_contracts.envelope import SCHEMA_VERSION, Message, successor_id, uuid7
-from emily_contracts.flags import FlagSnapshot
+from emily_contracts.flags import FlagSnapshot, FlagsRequest
 from emily_contracts.health import Health, HealthRequest
 from emily_contracts.hypotheses import Hypotheses, HypothesesRequest, Hypothesis
 from emily_contracts.memory import (
@@ -71,6 +71,7 @@ __all__ = [
     "Erasure",
     "ExpectedFreeEnergy",
     "FlagSnapshot",
+    "FlagsRequest",
     "ForgetRequest",
     "GatedSignal",
     "Health",

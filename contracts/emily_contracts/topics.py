@@ -24,7 +24,7 @@ from emily_contracts.curation import (
     SupersedeRequest,
 )
 from emily_contracts.decision import Action, Decision
-from emily_contracts.flags import FlagSnapshot
+from emily_contracts.flags import FlagSnapshot, FlagsRequest
 from emily_contracts.health import Health, HealthRequest
 from emily_contracts.hypotheses import Hypotheses, HypothesesRequest
 from emily_contracts.memory import Recall, RecallRequest, Store, StoreRequest
@@ -90,6 +90,7 @@ ATTEND = Query("attend", AttentionRequest, Attention, "Gates drives through the 
 HYPOTHESISE = Query(
     "hypothesise", HypothesesRequest, Hypotheses, "Samples hypotheses and reports their diversity."
 )
+CURRENT_FLAGS = Query("flags/now", FlagsRequest, FlagSnapshot, "All flags now.")
 HEALTH = Query("health/{service}/now", HealthRequest, Health, "A service's health now.")
 STORE = Query("memory/store", StoreRequest, Store, "Keeps an episode; answered when it is durable.")
 RECALL = Query("memory/recall", RecallRequest, Recall, "Recalls episodes.")
@@ -130,6 +131,7 @@ TOPICS: dict[str, AnyTopic] = {
 QUERIES: dict[str, AnyQuery] = {
     "attend": ATTEND,
     "hypothesise": HYPOTHESISE,
+    "current_flags": CURRENT_FLAGS,
     "health": HEALTH,
     "store": STORE,
     "recall": RECALL,
