@@ -127,8 +127,8 @@ def parse_document(text: str | bytes) -> dict[str, Flag]:
         raise InvalidFlag("", "flags", "is not an object of definitions by key")
     if not isinstance(evaluators, dict):
         raise InvalidFlag("", "$evaluators", "is not an object of rules by name")
-    for name, rule in evaluators.items():
-        targeting.expanded(rule, evaluators, place=f"$evaluators.{name}")
+    for name in evaluators:
+        targeting.expanded({targeting.REFERENCE: name}, evaluators, place=f"$evaluators.{name}")
     return {key: parse_flag(key, definition, evaluators) for key, definition in flags.items()}
 
 

@@ -141,7 +141,10 @@ class Replica:
 
     def _tell(self, what: str, keys: frozenset[str]) -> None:
         for watcher in tuple(self._watchers):
-            watcher(what, keys)
+            try:
+                watcher(what, keys)
+            except Exception:
+                _log.exception("a watcher of flags failed")
 
     def _recall(self, cache: Path) -> None:
         """What was known last; stale until the flag-service is heard."""

@@ -35,6 +35,39 @@ def test_ten_thousand_keys_fall_into_the_buckets_of_flagd(canary: Flag) -> None:
         assert ours.resolve("boolean", "canary", False, of(key)) == expected
 
 
+def murmur3(data: bytes) -> int:
+    """MurmurHash3 x86 32 with seed 0 (Appleby), written down once more to hold the library to it."""
+    mask = 0xFFFFFFFF
+    state = 0
+
+    def mixed(word: int) -> int:
+        word = word * 0xCC9E2D51 & mask
+        return ((word << 15 | word >> 17) & mask) * 0x1B873593 & mask
+
+    whole = len(data) // 4 * 4
+    for start in range(0, whole, 4):
+        state ^= mixed(int.from_bytes(data[start : start + 4], "little"))
+        state = ((state << 13 | state >> 19) & mask) * 5 + 0xE6546B64 & mask
+    state ^= mixed(int.from_bytes(data[whole:], "little")) ^ len(data)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        state = (state ^ state >> shift) * factor & mask
+    return state
+
+
+def cbor(text: str) -> bytes:
+    """A short text in CBOR (RFC 8949)."""
+    assert len(text) < 24
+    return bytes([0x60 + len(text)]) + text.encode()
+
+
+def test_ten_thousand_keys_fall_into_the_buckets_of_the_specification(canary: Flag) -> None:
+    """The top of murmur3 of CBOR of [flag key, targeting key], scaled to the weights."""
+    ours = evaluator(canary)
+    for key in KEYS:
+        bucket = murmur3(b"\x82" + cbor("canary") + cbor(key)) * 100 >> 32
+        assert ours.resolve("boolean", "canary", False, of(key)).value is (bucket < 10)
+
+
 @pytest.mark.parametrize("share", [1, 10, 50, 99])
 def test_the_share_of_a_fraction_is_within_four_sigma(define: Define, share: int) -> None:
     rule = {"fractional": [["on", share], ["off", 100 - share]]}

@@ -101,6 +101,20 @@ def test_who_watches_is_told_of_changed_keys_only(on: Flag, off: Flag, canary: F
     assert told == [frozenset({"a", "canary"}), frozenset({"a"}), frozenset({"canary"})]
 
 
+def test_a_watcher_that_fails_stops_nobody_else(on: Flag, caplog: pytest.LogCaptureFixture) -> None:
+    replica = Replica()
+    told: list[str] = []
+
+    def failing(what: str, keys: frozenset[str]) -> None:
+        raise RuntimeError("no")
+
+    replica.watch(failing)
+    replica.watch(lambda what, keys: told.append(what))
+    assert replica.take(snapshot(on))
+    assert told == ["changed", "fresh"]
+    assert "a watcher of flags failed" in caplog.text
+
+
 def test_a_start_finds_the_last_known_values(tmp_path: Path, on: Flag) -> None:
     cache = tmp_path / "deep" / "flags.json"
     Replica(cache).take(snapshot(on, revision=4, after_s=-30))
