@@ -20,6 +20,7 @@ SERVICES = {
     "inference": "emily_inference.service:Inference",
     "memory": "emily_memory.service:MemoryService",
     "router": "emily_router.service:Router",
+    "flag-service": "emily_flag_service.service:FlagService",
     "world": "emily_world.service:World",
 }
 PAGES = "messages", "settings", "commands"

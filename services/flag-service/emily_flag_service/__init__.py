@@ -1,0 +1,1 @@
+"""Feature flags: kept, changed at run time, pushed to every replica."""

@@ -1,0 +1,159 @@
+"""The flag-service: opens its database, loads the flags of files, and serves until it is stopped."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from functools import partial
+
+import anyio
+import psycopg
+from emily_bus import Bus, BusCongested
+from emily_contracts.flags import FlagSnapshot, FlagsRequest
+from emily_contracts.topics import CURRENT_FLAGS, FLAGS
+from emily_flags import InvalidFlag, load_folder
+from emily_postgres import reachable, url_of
+from emily_runtime import Life, Service, SettingsError
+from emily_runtime.logs import get_logger
+from litestar import Litestar
+from psycopg_pool import PoolTimeout
+
+from emily_flag_service import tokens
+from emily_flag_service.api.app import create_app
+from emily_flag_service.book import Book
+from emily_flag_service.errors import Closed
+from emily_flag_service.metrics import Metrics
+from emily_flag_service.settings import FlagServiceSettings
+from emily_flag_service.store.store import Store, opened
+
+CONNECT_TIMEOUT_S = 2
+CONNECT_PAUSE_S = 0.25
+FROM_FILES = "file"
+
+_log = get_logger(__name__)
+
+
+class FlagService(Service[FlagServiceSettings]):
+    """Keeps flags, lets people change them, and pushes them to every replica."""
+
+    name = "flag-service"
+    settings_type = FlagServiceSettings
+    needs = ("database", "flags")
+
+    def __init__(self, settings: FlagServiceSettings) -> None:
+        super().__init__(settings)
+        self._book: Book | None = None
+        self._prepare_tokens()
+
+    def http(self, life: Life) -> Litestar:
+        """OFREP, and the API of changes."""
+        return create_app(
+            self._open_book,
+            token_file=self.settings.tokens,
+            allowed_hosts=self.settings.allowed_hosts,
+            version=life.version,
+        )
+
+    async def main(self, life: Life) -> None:
+        """Serves until it is stopped; what was answered by then is kept and said."""
+        settings = self.settings
+        url = _database_url(settings)
+        async with AsyncExitStack() as stack:
+            if not await _reached(url, life):
+                return
+            store = await stack.enter_async_context(opened(url))
+            life.ready("database")
+            await _load_files(store, settings)
+            book = Book(
+                store,
+                partial(_publish, life.bus),
+                metrics=Metrics(life.registry),
+                heartbeat_s=settings.heartbeat_s,
+            )
+            await book.refresh()
+
+            async def now(_: FlagsRequest) -> FlagSnapshot:
+                life.handled += 1
+                return book.snapshot()
+
+            await stack.enter_async_context(life.bus.serve(CURRENT_FLAGS, now))
+            background = await stack.enter_async_context(anyio.create_task_group())
+            background.start_soon(life.tasks.restarting, "heartbeat", partial(_beat, book, settings, life))
+            self._book = book
+            life.ready("flags")
+            await life.stopping.wait()
+            self._book = None
+            background.cancel_scope.cancel()
+
+    def _open_book(self) -> Book:
+        if self._book is None:
+            raise Closed("the flag-service is starting or stopping; ask again in a moment")
+        return self._book
+
+    def _prepare_tokens(self) -> None:
+        file = self.settings.tokens
+        try:
+            if self.settings.token_file is None and tokens.make_missing(file):
+                _log.info("made a token to change flags with", file=str(file))
+            tokens.read(file)
+        except OSError as failure:
+            raise SettingsError(f"token_file={file}: {failure.strerror}; name a file") from None
+        except Closed as failure:
+            raise SettingsError(f"token_file={file}: {failure}") from None
+
+
+async def _beat(book: Book, settings: FlagServiceSettings, life: Life) -> None:
+    """Say the flags again and again, and take over what another process changed in the database."""
+    while True:
+        await anyio.sleep(settings.heartbeat_s)
+        try:
+            await book.refresh()
+            life.ready("database")
+        except (psycopg.OperationalError, PoolTimeout) as failure:
+            life.ready("database", False)
+            _log.warning("the database is away; flags are served as they were", reason=type(failure).__name__)
+        await book.say()
+
+
+async def _publish(bus: Bus, snapshot: FlagSnapshot) -> None:
+    try:
+        await bus.publish(FLAGS, snapshot)
+    except BusCongested as congestion:
+        _log.warning("not pushed; the next heartbeat will be", reason=str(congestion))
+
+
+async def _load_files(store: Store, settings: FlagServiceSettings) -> None:
+    if settings.flags_dir is None:
+        return
+    try:
+        loaded, kept = await store.take_over(load_folder(settings.flags_dir), author=FROM_FILES)
+    except InvalidFlag as wrong:
+        raise SettingsError(f"flags_dir={settings.flags_dir}: {wrong}") from None
+    if loaded:
+        _log.info("flags loaded", keys=loaded)
+    if kept:
+        _log.warning("people changed these flags since a file brought them; the file is not taken", keys=kept)
+
+
+async def _reached(url: str, life: Life) -> bool:
+    """Whether the database is there; waits for it until the service is stopped."""
+    said = False
+    while not await reachable(url, timeout_s=CONNECT_TIMEOUT_S):
+        if not said:
+            _log.warning("waits for the database; start it, or check its URL")
+            said = True
+        with anyio.move_on_after(CONNECT_PAUSE_S):
+            await life.stopping.wait()
+            return False
+    return True
+
+
+def _database_url(settings: FlagServiceSettings) -> str:
+    if settings.database_url_file is not None:
+        try:
+            return settings.database_url_file.read_text().strip()
+        except OSError as failure:
+            raise SettingsError(
+                f"database_url_file={settings.database_url_file}: {failure.strerror}; "
+                "name a file that the flag-service may read"
+            ) from None
+    return settings.database_url or url_of(settings.state_dir / "postgres")

@@ -1,0 +1,50 @@
+"""What can be set about the flag-service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from emily_runtime import ServiceSettings
+from msgspec import Meta
+
+
+class FlagServiceSettings(ServiceSettings, frozen=True, kw_only=True):
+    """Settings of the flag-service, EMILY_FLAG_SERVICE_* in the environment."""
+
+    namespace: Annotated[
+        str, Meta(pattern=r"^[a-z0-9-]+(/[a-z0-9-]+)*$", description="Root namespace of the whole system")
+    ] = "emily"
+    database_url_file: Annotated[
+        Path | None, Meta(description="File that holds the URL of the database, password included")
+    ] = None
+    database_url: Annotated[
+        str | None,
+        Meta(
+            description="URL of the database without a password; else the embedded one in state_dir/postgres"
+        ),
+    ] = None
+    flags_dir: Annotated[
+        Path | None,
+        Meta(description="Folder of flag files that are loaded at the start, such as infra/flags"),
+    ] = None
+    token_file: Annotated[
+        Path | None,
+        Meta(description="Lines NAME TOKEN of who may change flags; else state_dir/flags.token, made anew"),
+    ] = None
+    heartbeat_s: Annotated[
+        float, Meta(ge=0.05, le=300, description="The flags are said again at least this often")
+    ] = 5.0
+    allowed_hosts: Annotated[
+        tuple[str, ...], Meta(description="Names in the Host header that are served, against DNS rebinding")
+    ] = ("localhost", "127.0.0.1", "::1")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.database_url is not None and self.database_url_file is not None:
+            raise ValueError("database_url and database_url_file: give one of them")
+
+    @property
+    def tokens(self) -> Path:
+        """The file of tokens."""
+        return self.token_file or self.state_dir / "flags.token"
