@@ -1,0 +1,148 @@
+"""How commands of `emily flags` ask the flag-service: over HTTP, with a token."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+import typer
+
+from emily.errors import CommandError, NotUp
+
+TIMEOUT_S = 10.0
+ROOT = "/api/v1/flags"
+SERVICE = "flag-service"
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        envvar="EMILY_FLAGS_URL", help="Of the flag-service; the one of this state folder by default."
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="EMILY_FLAGS_TOKEN_FILE",
+        help="Holds the token: TOKEN or NAME TOKEN; flags.token in the state folder by default.",
+    ),
+]
+
+
+class FlagService:
+    """The flag-service as a command sees it.
+
+    Every method raises `NotUp` when it does not answer, and `CommandError` when it refuses.
+    """
+
+    def __init__(self, state_dir: Path, *, url: str | None, token_file: Path | None) -> None:
+        self._url = url or _announced(state_dir)
+        self._token = _token(token_file or state_dir / "flags.token")
+
+    def all(self) -> dict[str, Any]:
+        """All flags and their revision."""
+        found: dict[str, Any] = self._ask("GET", "/")[1]
+        return found
+
+    def look(self, key: str) -> tuple[dict[str, Any], int] | None:
+        """A flag and its version; none when there is none."""
+        status, flag = self._ask("GET", f"/{quote(key, safe='')}", fine=(200, 404))
+        return None if status == 404 else (flag, flag["version"])
+
+    def one(self, key: str) -> tuple[dict[str, Any], int]:
+        """A flag and its version."""
+        found = self.look(key)
+        if found is None:
+            raise CommandError(f"there is no flag {key!r}", "look for it with: emily flags list")
+        return found
+
+    def put(
+        self, key: str, definition: dict[str, Any], *, expected: int, reason: str, insist: bool
+    ) -> dict[str, Any] | None:
+        """The flag as it is then; none when somebody else changed it and one does not insist on an error."""
+        condition = {"If-Match": f'"{expected}"'} if expected else {"If-None-Match": "*"}
+        status, flag = self._ask(
+            "PUT",
+            f"/{quote(key, safe='')}",
+            {"definition": definition, "reason": reason},
+            headers=condition,
+            fine=(200,) if insist else (200, 412),
+        )
+        return flag if status == 200 else None
+
+    def history(self, key: str, limit: int) -> dict[str, Any]:
+        """The changes of a flag."""
+        query = urlencode({"limit": limit})
+        found: dict[str, Any] = self._ask("GET", f"/{quote(key, safe='')}/history?{query}")[1]
+        return found
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: dict[str, str] | None = None,
+        fine: tuple[int, ...] = (200,),
+    ) -> tuple[int, Any]:
+        split = urlsplit(self._url)
+        kind = http.client.HTTPSConnection if split.scheme == "https" else http.client.HTTPConnection
+        sent = {
+            "Authorization": f"Bearer {self._token}",
+            "Content-Type": "application/json",
+            **(headers or {}),
+        }
+        try:
+            connection = kind(split.netloc, timeout=TIMEOUT_S)
+            try:
+                payload = None if body is None else msgspec.json.encode(body)
+                connection.request(method, split.path.rstrip("/") + ROOT + path, payload, sent)
+                answer = connection.getresponse()
+                text = answer.read()
+            finally:
+                connection.close()
+        except (OSError, http.client.HTTPException, ValueError) as failure:
+            raise NotUp(f"{self._url} does not answer: {failure}", "start the flag-service") from None
+        try:
+            said = json.loads(text)
+        except ValueError:
+            raise CommandError(f"{self._url} answered {answer.status} without JSON", "check --url") from None
+        if answer.status not in fine:
+            raise CommandError(said.get("detail", f"it answered {answer.status}"), _remedy(answer.status))
+        return answer.status, said
+
+
+def _remedy(status: int) -> str:
+    return {
+        401: "name the file of your token with --token-file",
+        412: "look at it with: emily flags show, then set it again",
+        503: "try again in a moment",
+    }.get(status, "")
+
+
+def _announced(state_dir: Path) -> str:
+    file = state_dir / "run" / "emily" / f"{SERVICE}.json"
+    try:
+        return str(json.loads(file.read_text())["http"])
+    except (OSError, ValueError, KeyError):
+        raise NotUp(
+            "the flag-service is not up here",
+            "start it with: python -m emily_flag_service, or name its --url",
+        ) from None
+
+
+def _token(file: Path) -> str:
+    try:
+        words = file.read_text().splitlines()[0].split()
+    except OSError as failure:
+        raise CommandError(
+            f"{file}: {failure.strerror}", "name the file of your token with --token-file"
+        ) from None
+    except (IndexError, UnicodeDecodeError):
+        words = []
+    if not words or len(words) > 2:
+        raise CommandError(f"{file}: holds no token", "write TOKEN, or NAME TOKEN, in its first line")
+    return words[-1]
