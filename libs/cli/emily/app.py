@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from emily import contracts, doctor, flags, lifecycle, memory, perceive, replay, watch
+from emily import contracts, doctor, flags, init, lifecycle, memory, perceive, replay, watch
 
 app = typer.Typer(
     name="emily",
@@ -18,6 +18,7 @@ app.command()(lifecycle.up)
 app.command()(lifecycle.down)
 app.command()(lifecycle.status)
 app.command()(doctor.doctor)
+app.command()(init.init)
 app.command()(watch.watch)
 app.command()(replay.replay)
 app.add_typer(perceive.app, name="perceive")

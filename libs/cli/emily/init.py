@@ -1,0 +1,89 @@
+"""`emily init`: makes the secrets that `docker compose up` needs; there are no default passwords."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
+from emily.errors import CommandError
+
+PASSWORD_BYTES = 24
+FOLDER_MODE = 0o700
+FILE_MODE = 0o644
+"""The folder keeps others out; the file must be readable, since no server in a container is root."""
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """What `emily init --json` prints.
+
+    Attributes:
+        made: Files that are new.
+        kept: Files that were there.
+    """
+
+    made: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+@reports_errors
+def init(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> None:
+    """Make the secrets for docker compose, once. What is there is never overwritten: exit 1 when all is.
+
+    Example: emily init
+    """
+    report = make_secrets(state_dir / "secrets")
+    tell(
+        report,
+        *(f"made {path}" for path in report.made),
+        *(f"kept {path}" for path in report.kept),
+        "Next: docker compose up -d --wait",
+        as_json=as_json,
+    )
+
+
+def make_secrets(folder: Path) -> Made:
+    """The password of the database, and the address under which memory finds it with that password.
+
+    Raises:
+        CommandError: Everything is there, one can't be made, or the address is there without its password.
+    """
+    password_file, address_file = folder / "postgres_password", folder / "memory_database_url"
+    kept = tuple(str(file) for file in (password_file, address_file) if file.exists())
+    if len(kept) == 2:
+        raise CommandError(
+            f"{' and '.join(kept)} exist; nothing was overwritten",
+            "go on with docker compose up; docs/how-to/run-with-compose.md tells how to change a password",
+        )
+    if address_file.exists():
+        raise CommandError(
+            f"{address_file} exists without {password_file.name}; nothing was made",
+            "bring the password back from where you keep it, or move the address away to begin anew",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(FOLDER_MODE)
+        if not kept:
+            _write_new(password_file, secrets.token_hex(PASSWORD_BYTES))
+        password = quote(password_file.read_text().strip(), safe="")
+        address = f"postgresql://emily:{password}@postgres:5432/emily"  # pragma: allowlist secret
+        _write_new(address_file, address)
+    except OSError as failure:
+        raise CommandError(
+            f"{failure.filename}: {failure.strerror}", "choose a folder that can be written with --state-dir"
+        ) from None
+    made = tuple(str(file) for file in (password_file, address_file) if str(file) not in kept)
+    return Made(made=made, kept=kept)
+
+
+def _write_new(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, FILE_MODE)
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)

@@ -1,0 +1,71 @@
+"""Secrets are made once, are no default, and are never overwritten."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from emily.app import app
+from typer.testing import CliRunner, Result
+
+
+def init(state_dir: Path) -> Result:
+    return CliRunner().invoke(app, ["init", "--state-dir", str(state_dir), "--json"])
+
+
+def test_password_is_made_and_only_the_folder_closes_it(tmp_path: Path) -> None:
+    finished = init(tmp_path / "emily")
+    assert finished.exit_code == 0, finished.output
+    folder = tmp_path / "emily" / "secrets"
+    password, address = folder / "postgres_password", folder / "memory_database_url"
+    assert json.loads(finished.stdout) == {"made": [str(password), str(address)], "kept": []}
+    assert len(password.read_text()) == 48
+    assert address.read_text().startswith(f"postgresql://emily:{password.read_text()}@postgres:")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o644}
+
+
+def test_two_systems_have_two_passwords(tmp_path: Path) -> None:
+    made = [tmp_path / name for name in ("one", "two")]
+    assert [init(each).exit_code for each in made] == [0, 0]
+    assert len({(each / "secrets" / "postgres_password").read_text() for each in made}) == 2
+
+
+def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    init(tmp_path)
+    password = (tmp_path / "secrets" / "postgres_password").read_text()
+    again = init(tmp_path)
+    assert again.exit_code == 1
+    assert "nothing was overwritten" in json.loads(again.stdout)["error"]
+    assert (tmp_path / "secrets" / "postgres_password").read_text() == password
+
+
+def test_a_password_made_by_hand_is_kept_and_used(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "postgres_password").write_text("by/hand\n")
+    finished = init(tmp_path)
+    assert json.loads(finished.stdout) == {
+        "made": [str(folder / "memory_database_url")],
+        "kept": [str(folder / "postgres_password")],
+    }
+    address = (folder / "memory_database_url").read_text()
+    assert address.startswith("postgresql://emily:by%2Fhand@postgres:")  # pragma: allowlist secret
+
+
+@pytest.mark.parametrize(
+    ("blocking", "said"),
+    [
+        pytest.param("secrets/memory_database_url", "without postgres_password", id="an address alone"),
+        pytest.param("secrets", "File exists", id="a file in the way"),
+    ],
+)
+def test_what_can_not_be_made_is_told(tmp_path: Path, blocking: str, said: str) -> None:
+    file = tmp_path / blocking
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("old")
+    finished = init(tmp_path)
+    assert finished.exit_code == 1
+    assert said in json.loads(finished.stdout)["error"]
+    assert file.read_text() == "old"
