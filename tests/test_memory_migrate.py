@@ -29,6 +29,7 @@ from typer.testing import CliRunner, Result
 NEXT = Path(__file__).parents[1] / "services" / "memory" / "tests" / "store" / "next_version"
 EVERY = next_version(NEXT)
 NOW = len(migrations())
+SPOKEN = spoken(migrations())
 EXPAND, BACKFILL, CONTRACT = (each.file for each in EVERY[NOW:])
 
 
@@ -94,12 +95,12 @@ def printed(result: Result) -> Any:
 def test_nothing_to_do_is_said(layout: Layout, blue: ServiceProcess) -> None:
     assert printed(migrate(layout, "--plan", "--json")) == {
         "version": NOW,
-        "living": {layout.colour: NOW},
+        "living": {layout.colour: SPOKEN},
         "files": [],
     }
     shown = migrate(layout, "--plan").stdout
     assert f"Nothing to do: the schema is at version {NOW}." in shown
-    assert f"{layout.colour} lives and speaks version {NOW}." in shown
+    assert f"{layout.colour} lives and speaks version {SPOKEN}." in shown
     assert printed(migrate(layout, "--json")) == {"version": NOW, "applied": [], "waiting": []}
     assert "Nothing to do" in migrate(layout).stdout
 
@@ -121,7 +122,7 @@ def test_a_contraction_is_refused_while_an_older_colour_lives_and_names_it(
     layout: Layout, blue: ServiceProcess, home: tuple[Path, str]
 ) -> None:
     plan = printed(migrate(layout, "--plan", "--contract", "--json"))
-    older = f"older colours live: {layout.colour} (version {NOW}); stop them first"
+    older = f"older colours live: {layout.colour} (version {SPOKEN}); stop them first"
     assert [(each["file"], each["phase"], each["refused"]) for each in plan["files"]] == [
         (EXPAND, "expand", None),
         (BACKFILL, "backfill", None),
@@ -169,7 +170,7 @@ def test_another_database_is_named_in_a_file_and_who_is_connected_to_it_lives(
             process.start(database_url=url, embedder="hashing")
             refused = migrate(layout, "--database-url-file", str(file), "--contract")
             assert refused.exit_code == 1
-            assert f"older colours live: afar (version {spoken(migrations())})" in refused.stderr
+            assert f"older colours live: afar (version {SPOKEN})" in refused.stderr
             process.stop()
         assert (
             printed(migrate(layout, "--database-url-file", str(file), "--contract", "--json"))["waiting"]

@@ -8,6 +8,8 @@ from uuid import UUID
 from emily_postgres import Connection
 from psycopg import sql
 
+from emily_memory.store.database import SCHEMA
+
 COUNTED = 5000
 SETTLING_S = 2.0
 
@@ -44,6 +46,12 @@ async def count_words(connection: Connection, *, rows: int = COUNTED) -> int:
         )
         row = await cursor.fetchone()
     return 0 if row is None else int(row[0])
+
+
+async def index_words(connection: Connection) -> None:
+    """Move new words and contexts from where they wait into their index, so that no writer has to."""
+    for index in ("episode_words", "episode_context"):
+        await connection.execute("SELECT gin_clean_pending_list(%s::regclass)", [f"{SCHEMA}.{index}"])
 
 
 async def recount_words(connection: Connection) -> None:

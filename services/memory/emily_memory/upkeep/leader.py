@@ -21,7 +21,7 @@ from emily_memory.errors import MemoryRefused
 from emily_memory.memory import Memory
 from emily_memory.metrics import COUNTED
 from emily_memory.store import spaces
-from emily_memory.store.word_counts import count_words
+from emily_memory.store.word_counts import count_words, index_words
 from emily_memory.upkeep import reembedding
 from emily_memory.upkeep.embedders import Embedders
 from emily_memory.upkeep.forgetting import Policy, tidy_some
@@ -92,6 +92,8 @@ class Upkeep:
         if not self.leads:
             return False
         busy = await count_words(connection) > 0
+        if busy:
+            await index_words(connection)
         for space in await spaces.listed(connection):
             busy |= await drain(connection, space) > 0
         busy |= await self._embed(connection)
