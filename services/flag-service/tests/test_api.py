@@ -184,7 +184,7 @@ async def test_ofrep_evaluates_all_and_knows_what_did_not_change(
     first = await stranger.post(path, json=body)
     assert [flag["key"] for flag in first.json()["flags"]] == [STATIC, CANARY]
     tag = first.headers["ETag"]
-    again = await stranger.post(path, json=body, headers={"If-None-Match": f'"other", {tag}'})
+    again = await stranger.post(path, json=body, headers={"If-None-Match": f'"other", W/{tag}'})
     assert (again.status_code, again.headers["ETag"], again.content) == (304, tag, b"")
     shown = (await http.get(f"/api/v1/flags/{STATIC}")).json()["definition"]
     change = {"definition": shown | {"defaultVariant": "on"}}

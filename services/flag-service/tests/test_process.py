@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from emily_runtime.testing import ServiceProcess
 
 type Define = Callable[..., dict[str, Any]]
+METADATA = {"owner": "tests", "expires": "2099-01-01"}
 
 
 def refused(process: ServiceProcess, **settings: str) -> str:
@@ -39,6 +44,42 @@ def test_a_start_finds_what_was_changed_before(process: ServiceProcess, url: str
     assert process.stop() == 0
     process.start(database_url=url)
     assert process.metric("emily_flag_service_flags") == 2
+
+
+def test_what_was_acknowledged_is_there_after_a_kill(
+    process: ServiceProcess, url: str, define: Define
+) -> None:
+    """A kill in the middle of changes loses none that was answered, and makes none by half."""
+    token = (process.state_dir / "flags.token").read_text().split()[1]
+    acknowledged = 0
+
+    def change() -> None:
+        nonlocal acknowledged
+        with (
+            contextlib.suppress(httpx.TransportError),
+            httpx.Client(base_url=process.http, headers={"Authorization": f"Bearer {token}"}) as http,
+        ):
+            for number in range(1000):
+                match = {"If-Match": f'"{number}"'} if number else {"If-None-Match": "*"}
+                body = {"definition": define(metadata=METADATA | {"n": number + 1})}
+                assert http.put("/api/v1/flags/a", json=body, headers=match).status_code == 200
+                acknowledged = number + 1
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    while acknowledged < 25 and changing.is_alive():
+        time.sleep(0.001)
+    process.kill()
+    changing.join(30)
+    process.start(database_url=url)
+    with httpx.Client(base_url=process.http, headers={"Authorization": f"Bearer {token}"}) as http:
+        flag = http.get("/api/v1/flags/a").json()
+        changes = http.get("/api/v1/flags/a/history?limit=1000").json()["changes"]
+        revision = http.get("/api/v1/flags").json()["revision"]
+    assert 25 <= acknowledged <= flag["version"] <= acknowledged + 1
+    assert flag["definition"]["metadata"]["n"] == flag["version"]
+    assert [each["version"] for each in changes] == list(range(flag["version"], 0, -1))
+    assert revision == 2 + flag["version"]
 
 
 @pytest.mark.parametrize(

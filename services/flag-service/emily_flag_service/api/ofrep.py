@@ -99,7 +99,7 @@ async def evaluate_all(
             found.append(_failure(failure, key))
     body = msgspec.json.encode(Bulk(flags=tuple(found), metadata={"revision": book.revision}))
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    if if_none_match is not None and tag in {each.strip() for each in if_none_match.split(",")}:
+    if if_none_match is not None and tag in _tags(if_none_match):
         return Response(None, status_code=304, headers={"ETag": tag})
     return Response(body, media_type=JSON, headers={"ETag": tag})
 
@@ -132,6 +132,11 @@ def refused(code: ErrorCode, details: str, status: int) -> Response[Failure]:
     return Response(
         Failure(error_code=code.value, error_details=details), status_code=status, media_type=JSON
     )
+
+
+def _tags(header: str) -> set[str]:
+    """ETags of a header; a proxy that compresses marks them as weak."""
+    return {each.strip().removeprefix("W/") for each in header.split(",")}
 
 
 def _evaluated(book: Book, key: str, context: EvaluationContext) -> Evaluation:
