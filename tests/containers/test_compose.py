@@ -1,0 +1,219 @@
+"""`docker compose up` alone: a working blue system with one door, on loopback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from emily.init import make_secrets
+from emily.system import free_port
+from engine import BUILD_TIMEOUT_S, ROOT, TIMEOUT_S, docker, environment, inspected, needed
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(2 * BUILD_TIMEOUT_S)]
+
+MINDS = ("reflex", "workspace", "inference", "memory")
+PARTS = {"bus", "postgres", "router", *(f"blue-{mind}" for mind in MINDS)}
+LOOK = {
+    "modality": "vision",
+    "attended": "fovea",
+    "signals": [{"channel": "fovea", "values": [3.0], "place": 27}],
+    "deadline_ms": 10_000,
+}
+FAILING = {
+    "modality": "interoception",
+    "signals": [{"channel": name, "values": [0.99]} for name in ("load", "memory", "disk", "temperature")],
+    "deadline_ms": 10_000,
+}
+
+
+class Composed:
+    """A project of Compose on images that were built, with secrets of its own.
+
+    Attributes:
+        url: Of its one door.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.name = f"emily-test-{uuid4().hex[:8]}"
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._folder = folder
+        self._environment = environment(EMILY_HTTP_PORT=str(port))
+
+    def do(self, *command: str, timeout_s: float = TIMEOUT_S) -> subprocess.CompletedProcess[str]:
+        """A command of Compose."""
+        where = ("-f", "compose.yaml", "--env-file", ".env", "--project-directory", str(self._folder))
+        return docker(
+            "compose", *where, "-p", self.name, *command, timeout_s=timeout_s, environment=self._environment
+        )
+
+    def containers(self) -> dict[str, Any]:
+        """What the engine knows of each, by the name of the service."""
+        names = self.do("ps", "--all", "--format", "{{.Service}} {{.Name}}").stdout.splitlines()
+        return {each.split()[0]: inspected("container", each.split()[1]) for each in names}
+
+    def memories(self) -> int:
+        """Episodes in the database."""
+        counted = self.do(
+            "exec",
+            "-T",
+            "postgres",
+            "psql",
+            "-U",
+            "postgres",
+            "emily",
+            "-tAc",
+            "SELECT count(*) FROM memory.episode",
+        )
+        assert counted.returncode == 0, counted.stderr
+        return int(counted.stdout)
+
+
+@pytest.fixture(scope="module")
+def images() -> None:
+    """Of everything that `docker compose up` starts."""
+    needed()
+    done = docker("compose", "build", timeout_s=BUILD_TIMEOUT_S, environment=environment())
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+@pytest.fixture(scope="module")
+def composed(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
+    """A blue system, up."""
+    folder = tmp_path_factory.mktemp("composed")
+    make_secrets(folder / ".emily" / "secrets")
+    project = Composed(folder)
+    started = time.monotonic()
+    try:
+        up = project.do("up", "-d", "--no-build", "--wait", timeout_s=180)
+        assert up.returncode == 0, up.stderr[-2000:] + project.do("logs", "--tail", "20").stdout[-6000:]
+        print(f"up after {time.monotonic() - started:.1f} s")
+        yield project
+    finally:
+        project.do("down", "--volumes", "--timeout", "10")
+
+
+@pytest.fixture(scope="module")
+def configured() -> dict[str, Any]:
+    """compose.yaml with both colours."""
+    needed()
+    done = docker("compose", "--profile", "blue", "--profile", "green", "config", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    known: dict[str, Any] = json.loads(done.stdout)
+    return known
+
+
+def ask(composed: Composed, stimulus: Mapping[str, Any], **changes: Any) -> Any:
+    """The decision for a stimulus."""
+    answer = httpx.post(f"{composed.url}/api/v1/stimuli", json=dict(stimulus) | changes, timeout=15)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_stimulus_is_answered_with_a_decision_of_all_tiers(composed: Composed) -> None:
+    decision = ask(composed, LOOK)
+    assert decision["status"] == "decided"
+    assert decision["act"]["kind"]
+    health = httpx.get(f"{composed.url}/health", timeout=5).json()
+    assert (health["status"], health["colour"], health["absent"]) == ("ok", "blue", [])
+    assert {f"blue/{mind}" for mind in MINDS} <= set(health["alive"])
+
+
+def test_what_is_worth_a_memory_is_stored_once(composed: Composed) -> None:
+    assert composed.memories() == 0
+    decision = ask(composed, FAILING, subject="host")
+    assert decision["act"]["kind"] in ("throttle", "alert")
+    deadline = time.monotonic() + 20
+    while composed.memories() == 0:
+        assert time.monotonic() < deadline, composed.do("logs", "blue-memory").stdout
+        time.sleep(0.2)
+    assert composed.memories() == 1
+
+
+def test_only_the_door_is_published_and_on_loopback(composed: Composed) -> None:
+    known = composed.containers()
+    assert set(known) == PARTS
+    published = {name: bound for name, each in known.items() if (bound := each["HostConfig"]["PortBindings"])}
+    assert set(published) == {"router"}
+    assert [each["HostIp"] for each in published["router"]["8080/tcp"]] == ["127.0.0.1"]
+    for network in ("bus", "data"):
+        assert inspected("network", f"{composed.name}_{network}")["Internal"]
+    assert _members(composed, "data") == {"postgres", "blue-memory"}
+    assert _members(composed, "edge") == {"router"}
+
+
+def test_every_part_is_ready_bounded_and_can_do_little(composed: Composed) -> None:
+    for name, each in composed.containers().items():
+        host = each["HostConfig"]
+        assert each["State"]["Health"]["Status"] == "healthy", name
+        assert each["Config"]["User"] not in ("", "0", "root"), name
+        assert host["ReadonlyRootfs"], name
+        assert host["CapDrop"] == ["ALL"], name
+        assert host["SecurityOpt"] == ["no-new-privileges:true"], name
+        assert host["Memory"] > 0, name
+        assert host["NanoCpus"] > 0, name
+        assert host["PidsLimit"] > 0, name
+        assert host["RestartPolicy"]["Name"] == "unless-stopped", name
+        assert host["LogConfig"]["Config"]["max-size"] == "10m", name
+        assert not any("PASSWORD=" in variable for variable in each["Config"]["Env"]), name
+
+
+def test_what_a_mind_learned_outlives_its_container(composed: Composed) -> None:
+    ask(composed, LOOK, subject="lasting")
+    renewed = composed.do(
+        "up", "-d", "--no-build", "--wait", "--force-recreate", "blue-reflex", timeout_s=120
+    )
+    assert renewed.returncode == 0, renewed.stderr
+    reading = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/healthz').read().decode())"
+    said = composed.do("exec", "-T", "blue-reflex", "python3", "-c", reading)
+    assert json.loads(said.stdout)["cold_start"] == ""
+    seen = "import pathlib; print(*pathlib.Path('/var/lib/emily/checkpoints').rglob('*.ckpt'))"
+    assert "emily/blue/reflex.ckpt" in composed.do("exec", "-T", "blue-reflex", "python3", "-c", seen).stdout
+
+
+def test_part_that_crashes_comes_back(composed: Composed) -> None:
+    before = composed.containers()["blue-workspace"]["State"]["Pid"]
+    subprocess.run(["kill", "-9", str(before)], check=True, timeout=5)
+    deadline = time.monotonic() + 40
+    while True:
+        state = composed.containers()["blue-workspace"]["State"]
+        if state["Pid"] not in (0, before) and state["Health"]["Status"] == "healthy":
+            break
+        assert time.monotonic() < deadline, state
+        time.sleep(0.5)
+    assert ask(composed, LOOK, subject="after")["status"] == "decided"
+
+
+def test_without_secrets_nothing_starts(images: None, tmp_path: Path) -> None:
+    project = Composed(tmp_path)
+    try:
+        up = project.do("up", "-d", "--no-build", "postgres")
+        assert up.returncode != 0
+        assert "postgres_password" in up.stderr
+    finally:
+        project.do("down", "--volumes")
+
+
+def test_green_is_blue_under_another_name(configured: dict[str, Any]) -> None:
+    services = configured["services"]
+    for mind in MINDS:
+        blue, green = (json.dumps(services[f"{colour}-{mind}"]) for colour in ("blue", "green"))
+        assert blue.replace("blue", "green") == green
+    assert set(services) == PARTS | {f"green-{mind}" for mind in MINDS}
+
+
+def test_pulled_images_are_ours_alone(configured: dict[str, Any]) -> None:
+    assert all(each["build"]["context"] == str(ROOT) for each in configured["services"].values())
+    assert all(each["image"].startswith("emily-") for each in configured["services"].values())
+
+
+def _members(composed: Composed, network: str) -> set[str]:
+    members = inspected("network", f"{composed.name}_{network}")["Containers"].values()
+    return {each["Name"].removeprefix(f"{composed.name}-").removesuffix("-1") for each in members}
