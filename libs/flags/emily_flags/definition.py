@@ -28,7 +28,7 @@ LONGEST_CHAIN = 4
 
 type Kind = Literal["boolean", "string", "number", "object"]
 
-_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
+KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
 _FIELDS = ("state", "variants", "defaultVariant", "targeting", "metadata")
 _TOP = ("$schema", "flags", "$evaluators", "metadata")
 _KINDS: dict[type, Kind] = {
@@ -80,7 +80,7 @@ def parse_flag(key: str, definition: Any, evaluators: Mapping[str, Any] | None =
     Raises:
         InvalidFlag: Names the flag and the field.
     """
-    if not _KEY.fullmatch(key):
+    if not KEY.fullmatch(key):
         raise InvalidFlag(key[:40], "", "a key is letters, digits, '_', '.', '-', from a letter, at most 128")
     if not isinstance(definition, dict):
         raise InvalidFlag(key, "", "is not an object; write at least state, variants and metadata")
@@ -99,7 +99,7 @@ def parse_flag(key: str, definition: Any, evaluators: Mapping[str, Any] | None =
     if "targeting" in definition:
         complete["targeting"] = targeting.expanded(definition["targeting"], evaluators or {}, flag=key)
         targeting.check(complete["targeting"], variants, flag=key)
-    _without_null_characters(key, complete)
+    _require_text(key, complete)
     return Flag(
         key=key,
         definition=complete,
@@ -306,8 +306,16 @@ def _length(key: str, flags: Mapping[str, Flag], inside: tuple[str, ...], length
     return lengths[key]
 
 
-def _without_null_characters(key: str, definition: Mapping[str, Any]) -> None:
-    """PostgreSQL keeps none in JSON."""
+def _require_text(key: str, definition: Mapping[str, Any]) -> None:
+    """Make sure that PostgreSQL can keep it: JSON may hold characters that no text can."""
     for name, value in definition.items():
-        if "\\u0000" in json.dumps(value):
+        written = json.dumps(value, ensure_ascii=False)
+        if "\\u0000" in written.replace("\\\\", ""):
             raise InvalidFlag(key, name, "holds the character U+0000; leave it out")
+        try:
+            written.encode()
+        except UnicodeEncodeError as failure:
+            lone = written[failure.start]
+            raise InvalidFlag(
+                key, name, f"holds half a character, \\u{ord(lone):04x}; leave it out"
+            ) from None

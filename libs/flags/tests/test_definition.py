@@ -26,6 +26,11 @@ def test_a_flag_keeps_its_definition_and_tells_owner_and_expiry(define: Define) 
     assert flag.expired(date(2099, 1, 2))
 
 
+def test_a_text_may_talk_about_characters(define: Define) -> None:
+    written = define(metadata=METADATA | {"note": "write \\u0000, \\\\ or ä"})
+    assert parse_flag("a", written).definition == written
+
+
 def test_a_flag_may_never_expire(define: Define) -> None:
     flag = parse_flag("a", define(metadata={"owner": "tests", "expires": "never"}))
     assert flag.expires is None
@@ -50,6 +55,7 @@ def test_a_flag_may_never_expire(define: Define) -> None:
         ({"metadata": METADATA | {"prerequisites": "b=x,b=y"}}, "metadata.prerequisites", "once"),
         ({"targeting": "on"}, "targeting", "not a rule"),
         ({"metadata": METADATA | {"note": "a\0b"}}, "metadata", "U+0000"),
+        ({"variants": {"\ud800": True}, "defaultVariant": None}, "variants", r"half a character, \ud800"),
     ],
 )
 def test_a_mistake_is_named_by_flag_and_field(

@@ -10,6 +10,7 @@ import anyio
 from emily_contracts import uuid7
 from emily_contracts.flags import FlagSnapshot
 from emily_flags import Evaluator, Flag, document_of, parse_flag
+from emily_flags.definition import KEY
 
 from emily_flag_service.errors import NoSuchFlag
 from emily_flag_service.metrics import Metrics
@@ -99,6 +100,8 @@ class Book:
         Raises:
             NoSuchFlag: There never was one.
         """
+        if not KEY.fullmatch(key):
+            raise NoSuchFlag(key)
         return await self._store.history(key, limit=limit)
 
     async def refresh(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -136,6 +137,26 @@ async def test_malformed_bodies_are_refused(http: httpx.AsyncClient) -> None:
     large = await http.put(path, content=b" " * (2**20 + 1), headers={"If-Match": '"1"'})
     assert large.status_code == 413
     assert (await http.get(path)).json()["version"] == 1
+
+
+async def test_characters_that_no_text_can_hold_are_refused(http: httpx.AsyncClient, define: Define) -> None:
+    path, match = f"/api/v1/flags/{CANARY}", {"If-Match": '"1"'}
+    for reason in ("\0", "\ud800"):
+        content = json.dumps({"definition": define(), "reason": reason})
+        answer = await http.put(path, content=content, headers=match)
+        assert answer.status_code in {400, 422}, reason
+    for variant in ("\0", "\ud800"):
+        content = json.dumps({"definition": define(variants={variant: True}, defaultVariant=None)})
+        answer = await http.put(path, content=content, headers=match)
+        assert answer.status_code in {400, 422}, variant
+    assert (await http.delete(f"{path}?reason=%00", headers=match)).status_code in {400, 422}
+    for key in ("%00", "%ff", "a%20b", "a" * 2000):
+        assert (await http.get(f"/api/v1/flags/{key}/history")).status_code == 404
+        assert (await http.get(f"/api/v1/flags/{key}")).status_code == 404
+        assert (await http.post(f"/ofrep/v1/evaluate/flags/{key}", json={})).status_code == 404
+        made = await http.put(f"/api/v1/flags/{key}", json={"definition": define()}, headers=NEW)
+        assert made.status_code == 422
+    assert (await http.get("/api/v1/flags")).json()["revision"] == 2
 
 
 async def test_a_flag_is_made_and_deleted(http: httpx.AsyncClient, define: Define) -> None:

@@ -19,7 +19,15 @@ from litestar.openapi import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 
 from emily_flag_service import tokens
-from emily_flag_service.api.views import FlagDraft, FlagHistory, FlagList, FlagView, view
+from emily_flag_service.api.views import (
+    LONGEST_REASON,
+    TEXT,
+    FlagDraft,
+    FlagHistory,
+    FlagList,
+    FlagView,
+    view,
+)
 from emily_flag_service.book import Book
 from emily_flag_service.errors import FlagServiceError
 
@@ -93,7 +101,7 @@ async def delete_flag(
     request: _Request,
     book: NamedDependency[Book],
     if_match: IfMatch = None,
-    reason: Annotated[str, QueryParameter(max_length=1000)] = "",
+    reason: Annotated[str, QueryParameter(max_length=LONGEST_REASON, pattern=TEXT)] = "",
 ) -> None:
     """Deletes a flag that no other needs; its history stays."""
     expected = _expected(if_match, None)

@@ -11,6 +11,10 @@ from msgspec import Meta
 
 from emily_flag_service.store.entry import Change
 
+LONGEST_REASON = 1000
+TEXT = r"^[^\x00]*$"
+"""What PostgreSQL can keep."""
+
 
 class FlagView(msgspec.Struct, frozen=True, kw_only=True):
     """A flag.
@@ -57,7 +61,7 @@ class FlagDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     definition: dict[str, Any]
-    reason: Annotated[str, Meta(max_length=1000)] = ""
+    reason: Annotated[str, Meta(max_length=LONGEST_REASON, pattern=TEXT)] = ""
 
 
 class FlagHistory(msgspec.Struct, frozen=True, kw_only=True):
