@@ -12,5 +12,7 @@ ALTER FUNCTION pg_catalog.jsonb_contains(jsonb, jsonb) LEAKPROOF;
 
 -- CREATEROLE: memory makes the role that its readers become.
 CREATE ROLE :"owner" LOGIN CREATEROLE PASSWORD :'password';
+-- A migration that waits for a request, and it for the migration, gives way at once.
+GRANT SET ON PARAMETER deadlock_timeout TO :"owner";
 CREATE DATABASE :"database" OWNER :"owner";
 REVOKE CONNECT ON DATABASE :"database" FROM PUBLIC;

@@ -191,6 +191,18 @@ def test_part_that_crashes_comes_back(composed: Composed) -> None:
     assert ask(composed, LOOK, subject="after")["status"] == "decided"
 
 
+def test_everything_ends_in_order(composed: Composed) -> None:
+    """The last test of the system: an orderly end is faster than the ten seconds until it is cut off."""
+    ask(composed, LOOK, subject="last")
+    started = time.monotonic()
+    assert composed.do("stop").returncode == 0
+    took = time.monotonic() - started
+    print(f"down after {took:.1f} s")
+    assert {name: each["State"]["ExitCode"] for name, each in composed.containers().items()} == dict.fromkeys(
+        PARTS, 0
+    )
+
+
 def test_without_secrets_nothing_starts(images: None, tmp_path: Path) -> None:
     project = Composed(tmp_path)
     try:

@@ -174,6 +174,12 @@ async def test_memory_stores_and_recalls_as_a_role_that_is_no_superuser(url: str
         assert connection.execute(rights.encode()).fetchone() == (False, False, False)
 
 
+def test_migration_may_give_way_at_once(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("SET deadlock_timeout = '10ms'")
+        assert connection.execute("SHOW deadlock_timeout").fetchone() == ("10ms",)
+
+
 def test_words_and_contexts_are_searched_by_their_index_behind_the_fence(url: str) -> None:
     with psycopg.connect(url) as connection:
         rows = connection.execute(
