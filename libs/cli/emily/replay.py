@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -127,17 +128,20 @@ class _Remembrance:
         }
 
     async def answer(self, request: RecallRequest) -> Recall:
-        """What came to mind then."""
+        """What came to mind then, in its order."""
         decision = None if request.stimulus_id is None else self._recalled.get(request.stimulus_id)
         if decision is None:
             raise AskRefused("stimulus_id: nothing that was recalled for it is on record")
-        return Recall(
-            episodes=tuple(
-                Episode(id=each.id, occurred_at=decision.at, content="", context={"truth": each.truth})
-                for each in decision.recalled or ()
-            ),
-            path="replay",
+        episodes = tuple(
+            Episode(
+                id=each.id,
+                occurred_at=decision.at + place * timedelta(microseconds=1),
+                content="",
+                context={"truth": each.truth},
+            )
+            for place, each in enumerate(decision.recalled or ())
         )
+        return Recall(episodes=episodes, path="replay")
 
 
 async def _send(colour: Bus, record: Record) -> None:
