@@ -22,8 +22,8 @@ from emily.launch import Progress
 from emily.recording import BUFFER, Header, Record, checkpoint, read
 from emily.system import Layout, free_port
 
-OUTSTANDING = 64
 STALLED_S = 10.0
+POLL_S = 0.001
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,13 +106,11 @@ async def _again(layout: Layout, records: list[Record], progress: Progress) -> d
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(_collect, decisions, replayed)
-        sent = 0
         for record in records:
             await _send(colour, record)
-            sent += record.stimulus is not None
-            progress("replaying", len(replayed), len(expected))
-            await _until(replayed, sent - OUTSTANDING, expected)
-        await _until(replayed, len(expected), expected)
+            if record.stimulus is not None and record.stimulus.id in expected:
+                await _until_decided(record.stimulus.id, replayed)
+                progress("replaying", len(replayed), len(expected))
         tasks.cancel_scope.cancel()
     return replayed
 
@@ -156,17 +154,15 @@ async def _collect(decisions: Subscription, replayed: dict[UUID, Decision]) -> N
         replayed[decision.stimulus_id] = decision
 
 
-async def _until(replayed: dict[UUID, Decision], count: int, expected: set[UUID]) -> None:
-    """Wait until that many decisions are there, or none has come for a while."""
-    seen, waited = len(replayed), 0.0
-    while len(replayed) < min(count, len(expected)):
-        await anyio.sleep(0.002)
-        waited = 0.0 if len(replayed) > seen else waited + 0.002
-        seen = len(replayed)
-        if waited > STALLED_S:
-            raise CommandError(
-                f"no decision for {STALLED_S:g} s after {seen}", "look whether the recording is whole"
-            )
+async def _until_decided(stimulus: UUID, replayed: dict[UUID, Decision]) -> None:
+    """One after the other: a mind recalls only while nothing waits."""
+    with anyio.move_on_after(STALLED_S):
+        while stimulus not in replayed:  # noqa: ASYNC110 - one reader fills it
+            await anyio.sleep(POLL_S)
+        return
+    raise CommandError(
+        f"no decision for {STALLED_S:g} s after {len(replayed)}", "look whether the recording is whole"
+    )
 
 
 def _compare(records: list[Record], replayed: dict[UUID, Decision]) -> ReplayReport:
