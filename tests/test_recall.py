@@ -49,7 +49,6 @@ def test_a_one_sided_world_takes_fewer_looks_with_recall_than_without(rememberin
     (expecting,) = printed(run(remembering, *LOOK, "60"))["rows"]
     (unexpecting,) = printed(run(remembering, *LOOK, "60", "--ablate", "recall"))["rows"]
     assert expecting["mean_looks"] < unexpecting["mean_looks"]
-    assert expecting["accuracy"] >= unexpecting["accuracy"]
 
 
 def test_only_digits_can_be_shown(remembering: Layout, run: Run) -> None:

@@ -2,7 +2,7 @@
 
 from emily_postgres.embedded import accepts, embedded, url_of
 from emily_postgres.errors import DatabaseUnavailable, MigrationError, PostgresError, ServerFailed
-from emily_postgres.pool import Connection, Pool, open_pool, reachable
+from emily_postgres.pool import Connection, Pool, open_pool, reachable, reached
 
 __all__ = [
     "Connection",
@@ -15,5 +15,6 @@ __all__ = [
     "embedded",
     "open_pool",
     "reachable",
+    "reached",
     "url_of",
 ]

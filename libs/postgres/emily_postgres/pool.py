@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
@@ -17,6 +18,8 @@ from emily_postgres.migration import views_of
 OPEN_TIMEOUT_S = 10.0
 STATEMENT_TIMEOUT_S = 30.0
 MOST_WAITING = 1024
+REACH_TIMEOUT_S = 2
+REACH_PAUSE_S = 0.25
 
 type Connection = AsyncConnection[Any]
 type Pool = AsyncConnectionPool[Connection]
@@ -97,6 +100,23 @@ async def reachable(url: str, *, timeout_s: int) -> bool:
     except psycopg.OperationalError:
         return False
     await connection.close()
+    return True
+
+
+async def reached(url: str, stopping: anyio.Event, *, waits: Callable[[], None]) -> bool:
+    """Wait until the database takes a connection; whether it did before `stopping` was set.
+
+    Args:
+        waits: Called once, when it is not there at first.
+    """
+    told = False
+    while not await reachable(url, timeout_s=REACH_TIMEOUT_S):
+        if not told:
+            waits()
+            told = True
+        with anyio.move_on_after(REACH_PAUSE_S):
+            await stopping.wait()
+            return False
     return True
 
 

@@ -1,5 +1,6 @@
 """One service's life: settings, start, ready, drain, stop."""
 
+from emily_runtime.database_settings import DatabaseSettings
 from emily_runtime.errors import CheckpointError, Refused, SettingsError
 from emily_runtime.life import Life
 from emily_runtime.mind import Emission, Gauges, Mind, Question
@@ -9,6 +10,7 @@ from emily_runtime.settings import ServiceSettings, load_settings
 
 __all__ = [
     "CheckpointError",
+    "DatabaseSettings",
     "Emission",
     "Gauges",
     "Life",

@@ -11,7 +11,7 @@ from emily_bus import Bus, BusCongested
 from emily_contracts.flags import FlagSnapshot, FlagsRequest
 from emily_contracts.topics import CURRENT_FLAGS, FLAGS
 from emily_flags import InvalidFlag, load_folder
-from emily_postgres import reachable, url_of
+from emily_postgres import reached, url_of
 from emily_runtime import Life, Service, SettingsError
 from emily_runtime.logs import get_logger
 from litestar import Litestar
@@ -25,8 +25,6 @@ from emily_flag_service.metrics import Metrics
 from emily_flag_service.settings import FlagServiceSettings
 from emily_flag_service.store.store import Store, opened
 
-CONNECT_TIMEOUT_S = 2
-CONNECT_PAUSE_S = 0.25
 FROM_FILES = "file"
 
 _log = get_logger(__name__)
@@ -56,9 +54,9 @@ class FlagService(Service[FlagServiceSettings]):
     async def main(self, life: Life) -> None:
         """Serves until it is stopped; what was answered by then is kept and said."""
         settings = self.settings
-        url = _database_url(settings)
+        url = settings.given_database() or url_of(settings.state_dir / "postgres")
         async with AsyncExitStack() as stack:
-            if not await _reached(url, life):
+            if not await reached(url, life.stopping, waits=_say_waiting):
                 return
             store = await stack.enter_async_context(opened(url))
             life.ready("database")
@@ -134,26 +132,5 @@ async def _load_files(store: Store, settings: FlagServiceSettings) -> None:
         _log.warning("people changed these flags since a file brought them; the file is not taken", keys=kept)
 
 
-async def _reached(url: str, life: Life) -> bool:
-    """Whether the database is there; waits for it until the service is stopped."""
-    said = False
-    while not await reachable(url, timeout_s=CONNECT_TIMEOUT_S):
-        if not said:
-            _log.warning("waits for the database; start it, or check its URL")
-            said = True
-        with anyio.move_on_after(CONNECT_PAUSE_S):
-            await life.stopping.wait()
-            return False
-    return True
-
-
-def _database_url(settings: FlagServiceSettings) -> str:
-    if settings.database_url_file is not None:
-        try:
-            return settings.database_url_file.read_text().strip()
-        except OSError as failure:
-            raise SettingsError(
-                f"database_url_file={settings.database_url_file}: {failure.strerror}; "
-                "name a file that the flag-service may read"
-            ) from None
-    return settings.database_url or url_of(settings.state_dir / "postgres")
+def _say_waiting() -> None:
+    _log.warning("waits for the database; start it, or check its URL")

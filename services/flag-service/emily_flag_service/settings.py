@@ -5,25 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from emily_runtime import ServiceSettings
+from emily_runtime import DatabaseSettings
 from msgspec import Meta
 
 
-class FlagServiceSettings(ServiceSettings, frozen=True, kw_only=True):
+class FlagServiceSettings(DatabaseSettings, frozen=True, kw_only=True):
     """Settings of the flag-service, EMILY_FLAG_SERVICE_* in the environment."""
 
     namespace: Annotated[
         str, Meta(pattern=r"^[a-z0-9-]+(/[a-z0-9-]+)*$", description="Root namespace of the whole system")
     ] = "emily"
-    database_url_file: Annotated[
-        Path | None, Meta(description="File that holds the URL of the database, password included")
-    ] = None
-    database_url: Annotated[
-        str | None,
-        Meta(
-            description="URL of the database without a password; else the embedded one in state_dir/postgres"
-        ),
-    ] = None
     flags_dir: Annotated[
         Path | None,
         Meta(description="Folder of flag files that are loaded at the start, such as infra/flags"),

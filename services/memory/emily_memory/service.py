@@ -13,8 +13,8 @@ import psycopg
 from emily_bus import AskRefused, Subscription
 from emily_contracts import StoreRequest
 from emily_contracts.topics import EXPERIENCE
-from emily_postgres import reachable, url_of
-from emily_runtime import Life, Service, SettingsError
+from emily_postgres import reached, url_of
+from emily_runtime import Life, Service
 from emily_runtime.logs import get_logger
 from litestar import Litestar
 from psycopg_pool import PoolTimeout
@@ -36,9 +36,6 @@ from emily_memory.upkeep.forgetting import Policy
 from emily_memory.upkeep.leader import Upkeep
 from emily_memory.upkeep.probing import Probe
 
-CONNECT_TIMEOUT_S = 2
-CONNECT_PAUSE_S = 0.25
-
 _log = get_logger(__name__)
 
 
@@ -59,7 +56,7 @@ class MemoryService(Service[MemorySettings]):
 
     async def main(self, life: Life) -> None:
         """Answers until it is stopped; what was taken in by then is written."""
-        database_url = _database_url(self.settings)
+        database_url = self.settings.given_database() or url_of(self.settings.state_dir / "postgres")
         async with AsyncExitStack() as stack:
             database = await self._open(stack, database_url, life)
             if database is None:
@@ -103,14 +100,8 @@ class MemoryService(Service[MemorySettings]):
 
     async def _open(self, stack: AsyncExitStack, url: str, life: Life) -> Database | None:
         """The database as soon as it is there; none when the service is stopped before."""
-        said = False
-        while not await reachable(url, timeout_s=CONNECT_TIMEOUT_S):
-            if not said:
-                _log.warning("waits for the database; start it, or check its URL")
-                said = True
-            with anyio.move_on_after(CONNECT_PAUSE_S):
-                await life.stopping.wait()
-                return None
+        if not await reached(url, life.stopping, waits=_say_waiting):
+            return None
         database = await stack.enter_async_context(
             opened(
                 url,
@@ -136,18 +127,6 @@ async def _store(memory: Memory, request: StoreRequest) -> None:
     except MemoryRefused as refusal:
         memory.metrics.rejected.labels(type(refusal).__name__.lower()).inc()
         _log.warning("experience not kept", reason=str(refusal))
-
-
-def _database_url(settings: MemorySettings) -> str:
-    if settings.database_url_file is not None:
-        try:
-            return settings.database_url_file.read_text().strip()
-        except OSError as failure:
-            raise SettingsError(
-                f"database_url_file={settings.database_url_file}: {failure.strerror}; "
-                "name a file that memory may read"
-            ) from None
-    return settings.database_url or url_of(settings.state_dir / "postgres")
 
 
 async def _provider(database: Database, settings: MemorySettings) -> str:
@@ -194,3 +173,7 @@ async def _answered(life: Life, memory: Memory, answer: Answer, request: Any) ->
         raise AskRefused(str(away)) from None
     life.handled += 1
     return answered
+
+
+def _say_waiting() -> None:
+    _log.warning("waits for the database; start it, or check its URL")

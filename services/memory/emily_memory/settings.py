@@ -5,24 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from emily_runtime import ServiceSettings
+from emily_runtime import DatabaseSettings
 from msgspec import Meta
 
 from emily_memory.embedding import Kind
 
 
-class MemorySettings(ServiceSettings, frozen=True, kw_only=True):
+class MemorySettings(DatabaseSettings, frozen=True, kw_only=True):
     """Settings of memory, EMILY_MEMORY_* in the environment."""
 
-    database_url_file: Annotated[
-        Path | None, Meta(description="File that holds the URL of the database, password included")
-    ] = None
-    database_url: Annotated[
-        str | None,
-        Meta(
-            description="URL of the database without a password; else the embedded one in state_dir/postgres"
-        ),
-    ] = None
     connections: Annotated[int, Meta(ge=1, le=64, description="To write with, and as many to read with")] = 6
     ef_search: Annotated[
         int, Meta(ge=10, le=1000, description="Width of a search in the index: recall against time")
