@@ -45,6 +45,7 @@ class Outbox:
         self._capacity = capacity
         self._parcels: deque[_Parcel] = deque()
         self._filled = anyio.Event()
+        self._emptied = anyio.Event()
 
     @property
     def waiting(self) -> int:
@@ -64,6 +65,12 @@ class Outbox:
         """
         self._parcels.append(_Parcel(message, traceparent.get(), on_record))
         self._filled.set()
+
+    async def room(self) -> None:
+        """Waits while it is full."""
+        while self.full:
+            self._emptied = anyio.Event()
+            await self._emptied.wait()
 
     async def run(self) -> None:
         """Publishes what is put in, for ever."""
@@ -88,6 +95,7 @@ class Outbox:
             _log.warning("answers wait", reason=str(congestion), waiting=len(self._parcels))
             return
         self._parcels.popleft()
+        self._emptied.set()
         if parcel.on_record:
             # A delivery that can't be recorded is repeated after a restart: same decision, same id.
             with contextlib.suppress(JournalUnwritable):

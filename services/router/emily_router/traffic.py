@@ -195,6 +195,8 @@ class Traffic:
         try:
             admission = self._admit(stimulus)
         except RouterError as refusal:
+            with anyio.move_on_after(stimulus.deadline_ms / 1000):
+                await self.outbox.room()
             self._refuse(stimulus, refusal)
             return
         if admission is Admission.ACCEPTED:
