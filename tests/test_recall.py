@@ -37,7 +37,7 @@ def test_a_stream_that_memory_had_a_part_in_replays_bit_for_bit(
     printed(run(remembering, *LOOK, "40", "--record", str(recording)))
     _, records = read(recording)
     recalled = [each.decision.recalled for each in records if each.decision and each.decision.recalled]
-    assert len(recalled) > 20
+    assert len(recalled) >= 5
     assert {memory.truth for memories in recalled for memory in memories} == {"3", "8"}
     report = printed(run(remembering, "replay", str(recording), "--json"))
     assert report["difference"] is None
