@@ -34,6 +34,7 @@ from emily_contracts.decision import (
 )
 from emily_contracts.envelope import SCHEMA_VERSION, Message, successor_id, uuid7
 from emily_contracts.flags import FlagSnapshot, FlagsRequest
+from emily_contracts.handover import Adopted, Adoption, Barrier, StateRequest, StateSnapshot
 from emily_contracts.health import Health, HealthRequest
 from emily_contracts.hypotheses import Hypotheses, HypothesesRequest, Hypothesis
 from emily_contracts.memory import (
@@ -48,19 +49,40 @@ from emily_contracts.memory import (
 )
 from emily_contracts.outcome import Outcome
 from emily_contracts.percept import GatedSignal, Percept
+from emily_contracts.routing import (
+    BUCKETS,
+    ChangeTraffic,
+    Colour,
+    ColourStatus,
+    Role,
+    RoutingTable,
+    Standing,
+    StandingRequest,
+    Traffic,
+    TrafficRequest,
+    bucket,
+    route,
+)
 from emily_contracts.scene import Scene
 from emily_contracts.stimulus import Signal, Stimulus, StimulusDraft
 from emily_contracts.topic import Congestion, Overflow, Priority, QoS, Query, Reliability, Topic
 
 __all__ = [
+    "BUCKETS",
     "SCHEMA_VERSION",
     "Act",
     "Action",
+    "Adopted",
+    "Adoption",
     "Attention",
     "AttentionRequest",
+    "Barrier",
     "BodyState",
     "Broadcast",
     "Change",
+    "ChangeTraffic",
+    "Colour",
+    "ColourStatus",
     "Components",
     "Congestion",
     "Conscious",
@@ -98,11 +120,17 @@ __all__ = [
     "RecallRequest",
     "Recollection",
     "Reliability",
+    "Role",
+    "RoutingTable",
     "Scene",
     "Selection",
     "ShowRequest",
     "Signal",
     "SpaceStats",
+    "Standing",
+    "StandingRequest",
+    "StateRequest",
+    "StateSnapshot",
     "Stats",
     "StatsRequest",
     "Status",
@@ -113,7 +141,11 @@ __all__ = [
     "SupersedeRequest",
     "Suppressed",
     "Topic",
+    "Traffic",
+    "TrafficRequest",
     "Weights",
+    "bucket",
+    "route",
     "successor_id",
     "uuid7",
 ]

@@ -50,11 +50,13 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
         code_version: Of the inference service.
         model_hash: SHA-256 (first 16 hex digits) of the generative model.
         seed: Of the sampling.
+        cold_start: Why the mind had to start from nothing; empty when it goes on from what it remembers.
     """
 
     code_version: str
     model_hash: str
     seed: int
+    cold_start: str = ""
 
 
 class Status(enum.Enum):

@@ -105,7 +105,7 @@ def _channel(key: AnyTopic | AnyQuery, payloads: list[type[msgspec.Struct]]) -> 
 
 
 def _in_root(key: AnyTopic | AnyQuery) -> bool:
-    return key.template.startswith(("in/", "out/"))
+    return key.template.startswith(("in/", "out/", "control/"))
 
 
 def _operation(action: str, channel: str, doc: str, payload: type[msgspec.Struct]) -> dict[str, Any]:

@@ -25,11 +25,13 @@ from emily_contracts.curation import (
 )
 from emily_contracts.decision import Action, Decision
 from emily_contracts.flags import FlagSnapshot, FlagsRequest
+from emily_contracts.handover import Adopted, Adoption, Barrier, StateRequest, StateSnapshot
 from emily_contracts.health import Health, HealthRequest
 from emily_contracts.hypotheses import Hypotheses, HypothesesRequest
 from emily_contracts.memory import Recall, RecallRequest, Store, StoreRequest
 from emily_contracts.outcome import Outcome
 from emily_contracts.percept import Percept
+from emily_contracts.routing import ChangeTraffic, Standing, StandingRequest, Traffic, TrafficRequest
 from emily_contracts.scene import Scene
 from emily_contracts.stimulus import Stimulus
 from emily_contracts.topic import (
@@ -81,6 +83,16 @@ BROADCAST = Topic("broadcast/{modality}", Broadcast, "What became conscious.", _
 DECISION = Topic("decision/{modality}", Decision, "Tier 3's answer.", _THOUGHT)
 EXPERIENCE = Topic("experience", StoreRequest, "What a mind lived and wants to remember.", _TELEMETRY)
 
+REFLEX_BARRIER = Topic("barrier/reflex", Barrier, "A marker behind the stimuli and outcomes so far.", _REFLEX)
+WORKSPACE_BARRIER = Topic("barrier/workspace", Barrier, "The marker behind the percepts so far.", _REFLEX)
+INFERENCE_BARRIER = Topic("barrier/inference", Barrier, "The marker behind the broadcasts so far.", _THOUGHT)
+STANDING = Topic(
+    "standing",
+    Standing,
+    "What this colour is, whenever it changes.",
+    QoS(overflow=Overflow.DROP_OLDEST, buffer=16),
+)
+
 HEALTH_CHANGED = Topic("health/{service}", Health, "A service's health when it changes.", _TELEMETRY)
 FLAGS = Topic(
     "flags", FlagSnapshot, "All flags, whenever one changes.", QoS(overflow=Overflow.DROP_OLDEST, buffer=16)
@@ -91,6 +103,11 @@ HYPOTHESISE = Query(
     "hypothesise", HypothesesRequest, Hypotheses, "Samples hypotheses and reports their diversity."
 )
 CURRENT_FLAGS = Query("flags/now", FlagsRequest, FlagSnapshot, "All flags now.")
+CURRENT_STANDING = Query("standing/now", StandingRequest, Standing, "What this colour is now.")
+STATE = Query("state/{service}", StateRequest, StateSnapshot, "What a mind remembered at a barrier.")
+ADOPT = Query("state/{service}/adopt", Adoption, Adopted, "Lets a mind go on from what another remembered.")
+CURRENT_TRAFFIC = Query("control/traffic/now", TrafficRequest, Traffic, "Which colour answers whom now.")
+CHANGE_TRAFFIC = Query("control/traffic/change", ChangeTraffic, Traffic, "Changes which colour answers whom.")
 HEALTH = Query("health/{service}/now", HealthRequest, Health, "A service's health now.")
 STORE = Query("memory/store", StoreRequest, Store, "Keeps an episode; answered when it is durable.")
 RECALL = Query("memory/recall", RecallRequest, Recall, "Recalls episodes.")
@@ -125,6 +142,10 @@ TOPICS: dict[str, AnyTopic] = {
     "broadcast": BROADCAST,
     "decision": DECISION,
     "experience": EXPERIENCE,
+    "reflex_barrier": REFLEX_BARRIER,
+    "workspace_barrier": WORKSPACE_BARRIER,
+    "inference_barrier": INFERENCE_BARRIER,
+    "standing": STANDING,
     "health_changed": HEALTH_CHANGED,
     "flags": FLAGS,
 }
@@ -132,6 +153,11 @@ QUERIES: dict[str, AnyQuery] = {
     "attend": ATTEND,
     "hypothesise": HYPOTHESISE,
     "current_flags": CURRENT_FLAGS,
+    "current_standing": CURRENT_STANDING,
+    "state": STATE,
+    "adopt": ADOPT,
+    "current_traffic": CURRENT_TRAFFIC,
+    "change_traffic": CHANGE_TRAFFIC,
     "health": HEALTH,
     "store": STORE,
     "recall": RECALL,
