@@ -7,7 +7,8 @@ PYTHON ?= python3
 PACKAGES := contracts $(wildcard libs/*) $(wildcard services/*)
 MODULES := emily_contracts emily_bus emily_postgres emily_runtime emily_instinct emily_cognition \
            emily_flags emily \
-           emily_reflex emily_workspace emily_inference emily_memory emily_router emily_flag_service emily_world
+           emily_reflex emily_workspace emily_inference emily_memory emily_router emily_flag_service emily_deployer \
+           emily_world
 TYPED_TESTS := $(wildcard $(addsuffix /tests,$(PACKAGES))) tests
 BENCHMARKS := $(filter-out benchmarks/report.py benchmarks/loopback.py benchmarks/corpora.py benchmarks/locomo.py benchmarks/ingest.py benchmarks/table.py,$(wildcard benchmarks/*.py))
 IMAGES := libs/bus $(addprefix services/,reflex workspace inference memory router)
