@@ -23,7 +23,10 @@ class Health(Message, frozen=True, kw_only=True):
         unmet: Names of the conditions that are not.
         version: Of the code.
         handled: Events since the start.
-        cold_start: Why nothing was remembered at the start; empty when something was, or nothing could be.
+        cold_start: Why nothing was remembered at the start, or nothing taken over from another mind; empty
+            when something was, or nothing could be.
+        restored_age_s: At the start, the age of the checkpoint that was gone on from; what was lived through
+            after it was written is lost. None where nothing was restored.
     """
 
     service: Name
@@ -34,3 +37,4 @@ class Health(Message, frozen=True, kw_only=True):
     unmet: tuple[str, ...] = ()
     handled: int = 0
     cold_start: str = ""
+    restored_age_s: float | None = None

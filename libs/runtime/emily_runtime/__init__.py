@@ -1,9 +1,9 @@
 """One service's life: settings, start, ready, drain, stop."""
 
 from emily_runtime.database_settings import DatabaseSettings
-from emily_runtime.errors import CheckpointError, Refused, SettingsError
+from emily_runtime.errors import CheckpointError, NoMigration, Refused, SettingsError
 from emily_runtime.life import Life
-from emily_runtime.mind import Emission, Gauges, Mind, Question
+from emily_runtime.mind import Emission, Gauges, Migration, Mind, Question
 from emily_runtime.run import run
 from emily_runtime.service import Service
 from emily_runtime.settings import ServiceSettings, load_settings
@@ -14,7 +14,9 @@ __all__ = [
     "Emission",
     "Gauges",
     "Life",
+    "Migration",
     "Mind",
+    "NoMigration",
     "Question",
     "Refused",
     "Service",

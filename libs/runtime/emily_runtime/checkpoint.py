@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_origin
 
 import msgspec
 
-from emily_runtime.errors import CheckpointError
+from emily_runtime.errors import CheckpointError, NoMigration
+from emily_runtime.mind import Migration
 
 _MAGIC = b"EMILY-CKPT-1\n"
 _ARRAY = 1
@@ -39,27 +41,22 @@ def encode_state(state: msgspec.Struct, *, name: str, version: int) -> bytes:
     return _MAGIC + len(packed).to_bytes(4) + packed + body
 
 
-def decode_state[S: msgspec.Struct](data: bytes, type: type[S], *, name: str, version: int) -> S:
-    """The state in a checkpoint.
+def decode_state[S: msgspec.Struct](
+    data: bytes, type: type[S], *, name: str, version: int, migrations: Mapping[int, Migration] = {}
+) -> S:
+    """The state in a checkpoint; one of an earlier version is migrated step by step.
 
     Raises:
-        CheckpointError: It is torn, of another mind, of another version, or does not fit the type.
+        NoMigration: It is of a version from which no migrations lead to the one that is needed.
+        CheckpointError: It is torn, of another mind, does not fit the type, or a migration failed.
     """
-    if not data.startswith(_MAGIC) or len(data) < len(_MAGIC) + 4:
-        raise CheckpointError("not a checkpoint")
-    start = len(_MAGIC) + 4
-    end = start + int.from_bytes(data[len(_MAGIC) : start])
-    try:
-        header = msgspec.msgpack.decode(data[start:end], type=_Header)
-    except (msgspec.DecodeError, ValueError) as failure:
-        raise CheckpointError(f"its header can't be read: {failure}") from None
-    body = data[end:]
-    if (header.name, header.version) != (name, version):
+    header, body = _opened(data)
+    if header.name != name:
         raise CheckpointError(
             f"it holds {header.name} in version {header.version}; {name} in version {version} is needed"
         )
-    if hashlib.sha256(body).digest() != header.digest:
-        raise CheckpointError("its digest does not match; it is torn or was changed")
+    if header.version != version:
+        body = _migrated(header, body, version, migrations)
     try:
         return msgspec.msgpack.decode(body, type=type, dec_hook=_decode_array, ext_hook=_read_extension)
     except (msgspec.DecodeError, ValueError, TypeError) as failure:
@@ -81,8 +78,10 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-def read_checkpoint[S: msgspec.Struct](path: Path, type: type[S], *, name: str, version: int) -> S | None:
-    """The state on disk; none when there is no checkpoint.
+def read_checkpoint[S: msgspec.Struct](
+    path: Path, type: type[S], *, name: str, version: int, migrations: Mapping[int, Migration] = {}
+) -> S | None:
+    """The state on disk, migrated when it is of an earlier version; none when there is no checkpoint.
 
     Raises:
         CheckpointError: There is one that can't be used; it is kept beside as `.refused`.
@@ -92,10 +91,45 @@ def read_checkpoint[S: msgspec.Struct](path: Path, type: type[S], *, name: str, 
     except FileNotFoundError:
         return None
     try:
-        return decode_state(data, type, name=name, version=version)
+        return decode_state(data, type, name=name, version=version, migrations=migrations)
     except CheckpointError:
         path.replace(path.with_name(path.name + ".refused"))
         raise
+
+
+def _opened(data: bytes) -> tuple[_Header, bytes]:
+    """Header and body of a checkpoint that is whole."""
+    if not data.startswith(_MAGIC) or len(data) < len(_MAGIC) + 4:
+        raise CheckpointError("not a checkpoint")
+    start = len(_MAGIC) + 4
+    end = start + int.from_bytes(data[len(_MAGIC) : start])
+    try:
+        header = msgspec.msgpack.decode(data[start:end], type=_Header)
+    except (msgspec.DecodeError, ValueError) as failure:
+        raise CheckpointError(f"its header can't be read: {failure}") from None
+    body = data[end:]
+    if hashlib.sha256(body).digest() != header.digest:
+        raise CheckpointError("its digest does not match; it is torn or was changed")
+    return header, body
+
+
+def _migrated(header: _Header, body: bytes, version: int, migrations: Mapping[int, Migration]) -> bytes:
+    """The body in the shape of a version."""
+    steps = range(header.version, version)
+    if not steps or any(step not in migrations for step in steps):
+        raise NoMigration(
+            f"it holds {header.name} in version {header.version}; {header.name} in version {version} "
+            "is needed, and no migrations lead there"
+        )
+    try:
+        state = msgspec.msgpack.decode(body, ext_hook=_read_extension)
+        for step in steps:
+            state = migrations[step](state)
+        return msgspec.msgpack.encode(state, enc_hook=_encode_array)
+    except Exception as failure:
+        raise CheckpointError(
+            f"its migration from version {header.version} failed: {type(failure).__name__}: {failure}"
+        ) from failure
 
 
 def _encode_array(value: Any) -> Any:

@@ -11,5 +11,9 @@ class CheckpointError(Exception):
     """A checkpoint can't be used; the message says why."""
 
 
+class NoMigration(CheckpointError):
+    """A checkpoint is whole, but of a version that this mind can't bring to its own."""
+
+
 class Refused(Exception):
     """A mind refuses an event; the message names the field and the remedy. The state stays as it was."""

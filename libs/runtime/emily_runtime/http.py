@@ -103,7 +103,13 @@ def _metrics(life: Life) -> tuple[int, str, bytes]:
 
 
 def _healthz(life: Life) -> tuple[int, str, bytes]:
-    alive = {"status": "alive", "service": life.name, "version": life.version, "cold_start": life.cold_start}
+    alive = {
+        "status": "alive",
+        "service": life.name,
+        "version": life.version,
+        "cold_start": life.cold_start,
+        "restored_age_s": life.restored_age_s,
+    }
     return 200, "application/json", msgspec.json.encode(alive)
 
 

@@ -29,7 +29,8 @@ class Life:
         tasks: Runs work whose failures are counted.
         stopping: Set when it is told to stop.
         handled: Events so far.
-        cold_start: Why nothing was remembered at the start; empty when something was.
+        cold_start: Why nothing was remembered at the start, or nothing taken over; empty when something was.
+        restored_age_s: How old the checkpoint was that it went on from; none when it went on from none.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Life:
         self.stopping = anyio.Event()
         self.handled = 0
         self.cold_start = ""
+        self.restored_age_s: float | None = None
         self.subscriptions: list[Subscription] = []
         self._conditions: dict[str, bool] = dict.fromkeys(needs, False)
         self._started = time.monotonic()
@@ -106,6 +108,7 @@ class Life:
             unmet=unmet,
             handled=self.handled,
             cold_start=self.cold_start,
+            restored_age_s=self.restored_age_s,
         )
 
     async def announce_changes(self, interval_s: float = 0.1) -> None:

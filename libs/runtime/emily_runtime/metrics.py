@@ -66,7 +66,7 @@ class StepMetrics:
 class CheckpointMetrics:
     """What is known of a mind's checkpoint; its age is the time since it last held the newest state."""
 
-    def __init__(self, registry: CollectorRegistry, *, cold_start: bool) -> None:
+    def __init__(self, registry: CollectorRegistry, *, is_cold: Callable[[], bool]) -> None:
         self._current = time.monotonic()
         self._bytes = Gauge("emily_checkpoint_bytes", "Size of the newest checkpoint", registry=registry)
         self._seconds = Gauge(
@@ -77,8 +77,10 @@ class CheckpointMetrics:
         )
         age = Gauge("emily_checkpoint_age_seconds", "Since it held the newest state", registry=registry)
         age.set_function(lambda: time.monotonic() - self._current)
-        cold = Gauge("emily_cold_start", "1 when a checkpoint was refused at the start", registry=registry)
-        cold.set(cold_start)
+        cold = Gauge(
+            "emily_cold_start", "1 when what was remembered could not be gone on from", registry=registry
+        )
+        cold.set_function(lambda: float(is_cold()))
 
     def written(self, size: int, seconds: float) -> None:
         """A checkpoint was written, of the state that was newest when the writing began."""
@@ -89,6 +91,23 @@ class CheckpointMetrics:
     def current(self) -> None:
         """The checkpoint holds the newest state."""
         self._current = time.monotonic()
+
+
+class AdoptionMetrics:
+    """What became of the states that a mind was given.
+
+    Attributes:
+        results: Adoptions by result: whole, part, cold or refused.
+        seconds: From the request until the state is on disk.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.results = Counter(
+            "emily_adoptions", "States that were given, by result", ["result"], registry=registry
+        )
+        self.seconds = Histogram(
+            "emily_adoption_seconds", "Duration of an adoption", buckets=AGE_BUCKETS, registry=registry
+        )
 
 
 class LifeCollector(Collector):

@@ -10,6 +10,8 @@ import msgspec
 from emily_contracts import Message
 from emily_contracts.topic import AnyQuery, AnyTopic
 
+from emily_runtime.errors import Refused
+
 
 class Emission(NamedTuple):
     """A message and where it goes."""
@@ -30,6 +32,9 @@ class Question(NamedTuple):
     timeout_s: float
 
 
+type Migration = Callable[[dict[str, Any]], dict[str, Any]]
+"""A state of one version, as builtins and arrays, in the shape of the next version."""
+
 type Gauges = Mapping[str, Mapping[str, float]]
 """Values by metric name, then by the value of its one label."""
 
@@ -43,6 +48,9 @@ class Mind[Settings: msgspec.Struct, State: msgspec.Struct](ABC):
         state_type: What it remembers, a frozen Struct; arrays are allowed.
         state_version: Raised when the meaning or shape of the state changes.
         hears: Topics whose messages are its events.
+        migrations: From version n of the state to n + 1, by n.
+        barrier: Where the marker behind its events comes; a mind without one does not move.
+        passes_barrier: Where it passes the marker on, behind what it said; none at the end of the way.
         gauges: Metric name -> (its label, its documentation) of what `observe` gives.
     """
 
@@ -51,6 +59,9 @@ class Mind[Settings: msgspec.Struct, State: msgspec.Struct](ABC):
     state_type: ClassVar[type[msgspec.Struct]]
     state_version: ClassVar[int]
     hears: ClassVar[tuple[AnyTopic, ...]]
+    migrations: ClassVar[Mapping[int, Migration]] = {}
+    barrier: ClassVar[AnyTopic | None] = None
+    passes_barrier: ClassVar[AnyTopic | None] = None
     gauges: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     def __init__(self, settings: Settings) -> None:
@@ -78,6 +89,27 @@ class Mind[Settings: msgspec.Struct, State: msgspec.Struct](ABC):
         Args:
             answer: Of the query's reply type; none when nobody answered in time.
         """
+        return state
+
+    def merged(self, own: State, given: State, moves: Callable[[str], bool]) -> State:
+        """The state that goes on when some subjects come from another mind; pure.
+
+        What is remembered of these subjects is what `given` remembers, and nothing more; of the others it is
+        what `own` remembers. What is known in general comes from the one that has more experience, from `own`
+        where both have as much.
+
+        Args:
+            own: What this mind remembers.
+            given: What the other one remembered.
+            moves: Whether a subject comes from the other one.
+
+        Raises:
+            Refused: It can't be divided by subjects.
+        """
+        raise Refused(f"low, high: {self.name} moves only as a whole; send all buckets")
+
+    def started_cold(self, state: State, why: str) -> State:
+        """The state of a mind that could not go on from what was remembered, for one that says so; pure."""
         return state
 
     def answers(self) -> Mapping[AnyQuery, Callable[[State, Any], Any]]:

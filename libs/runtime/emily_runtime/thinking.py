@@ -12,10 +12,12 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 from emily_bus import AskError, AskRefused, BusCongested, Subscription
+from emily_contracts import Barrier
 from emily_contracts.topic import AnyTopic
 
 from emily_runtime.checkpointing import Checkpointing
 from emily_runtime.errors import Refused
+from emily_runtime.handover import Handover
 from emily_runtime.life import Life
 from emily_runtime.logs import get_logger
 from emily_runtime.metrics import GaugeCollector, StepMetrics
@@ -47,6 +49,8 @@ class Thinking:
         self._unlogged = 0
         self._refusal_logged = -REFUSALS_LOGGED_EVERY_S
         self._unasked_until = 0.0
+        self._turn = anyio.Lock(fast_acquire=True)
+        self._handover = Handover(mind, life, self._change)
         life.registry.register(GaugeCollector(mind.gauges, lambda: mind.observe(self._state)))
 
     async def run(self) -> None:
@@ -54,13 +58,21 @@ class Thinking:
         async with AsyncExitStack() as stack:
             for query, answer in self._mind.answers().items():
                 await stack.enter_async_context(self._life.bus.serve(query, partial(self._answer, answer)))
-            events = await stack.enter_async_context(self._life.bus.subscribe(*self._mind.hears))
+            if self._mind.barrier is not None:
+                await stack.enter_async_context(self._handover.served())
+            events = await stack.enter_async_context(self._life.bus.subscribe(*self._heard()))
             self._life.observe(events)
             try:
                 await self._think(events)
             finally:
+                self._handover.close()
                 with anyio.CancelScope(shield=True):
-                    await self._checkpoint.keep(self._state)
+                    await self._checkpoint.keep(lambda: self._state)
+
+    def _heard(self) -> tuple[AnyTopic, ...]:
+        """Events, and in one order with them the barrier."""
+        barrier = self._mind.barrier
+        return self._mind.hears if barrier is None else (*self._mind.hears, barrier)
 
     async def _think(self, events: Subscription) -> None:
         async with anyio.create_task_group() as tasks:
@@ -69,11 +81,27 @@ class Thinking:
             self._life.ready(SUBSCRIPTIONS)
             breath = time.perf_counter()
             async for event in events:
-                await self._handle(event, events)
+                async with self._turn:
+                    if isinstance(event, Barrier):
+                        await self._mark(event)
+                    else:
+                        await self._handle(event, events)
                 if time.perf_counter() - breath > BREATH_S:
                     await anyio.lowlevel.checkpoint()
                     breath = time.perf_counter()
             tasks.cancel_scope.cancel()
+
+    async def _mark(self, barrier: Barrier) -> None:
+        """Record what is remembered here, and pass the barrier on behind what was said."""
+        self._handover.record(barrier, self._state)
+        if self._mind.passes_barrier is not None:
+            await self._say(Emission(self._mind.passes_barrier, barrier))
+
+    async def _change(self, changed: Callable[[Any], Any]) -> None:
+        """Change what is remembered between two events, and keep it."""
+        async with self._turn:
+            self._state = changed(self._state)
+        await self._checkpoint.try_to_keep(lambda: self._state)
 
     async def _handle(self, event: Any, events: Subscription) -> None:
         topic = self._topics[type(event)]

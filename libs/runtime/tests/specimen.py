@@ -22,8 +22,27 @@ from emily_contracts import (
     successor_id,
 )
 from emily_contracts.topic import AnyQuery, AnyTopic
-from emily_contracts.topics import ATTEND, BROADCAST, PERCEPT, RECALL, STIMULUS
-from emily_runtime import Emission, Gauges, Life, Mind, Question, Refused, Service, ServiceSettings, run
+from emily_contracts.topics import (
+    ATTEND,
+    BROADCAST,
+    PERCEPT,
+    RECALL,
+    REFLEX_BARRIER,
+    STIMULUS,
+    WORKSPACE_BARRIER,
+)
+from emily_runtime import (
+    Emission,
+    Gauges,
+    Life,
+    Migration,
+    Mind,
+    Question,
+    Refused,
+    Service,
+    ServiceSettings,
+    run,
+)
 from numpy.typing import NDArray
 
 STEP_S = 0.002
@@ -84,6 +103,26 @@ class Counter(Mind[ServiceSettings, Counted]):
 
     def observe(self, state: Counted) -> Gauges:
         return {"specimen_subjects": {subject: float(count) for subject, count in state.subjects.items()}}
+
+
+class Mover(Counter):
+    """A counter that moves; its version 2 did not know subjects, and called the count `number`."""
+
+    name = "mover"
+    barrier = REFLEX_BARRIER
+    passes_barrier = WORKSPACE_BARRIER
+    migrations: ClassVar[Mapping[int, Migration]] = {
+        2: lambda old: {"count": old["number"], "trace": old["trace"], "subjects": {}}
+    }
+
+    def merged(self, own: Counted, given: Counted, moves: Callable[[str], bool]) -> Counted:
+        elder = given if given.count > own.count else own
+        stays = {subject: count for subject, count in own.subjects.items() if not moves(subject)}
+        comes = {subject: count for subject, count in given.subjects.items() if moves(subject)}
+        return Counted(count=elder.count, trace=elder.trace, subjects=stays | comes)
+
+    def started_cold(self, state: Counted, why: str) -> Counted:
+        return Counted(count=state.count, trace=state.trace, subjects=state.subjects | {"cold": 1})
 
 
 class Relay(Mind[ServiceSettings, Counted]):
@@ -224,7 +263,7 @@ def _attend(state: Counted, request: AttentionRequest) -> Attention:
     return Attention(gated=request.drives, emitted=(), latency_ms=(), phase=0.0, frequency=float(state.count))
 
 
-SPECIMENS: dict[str, Any] = {kind.name: kind for kind in (Counter, Relay, Wonderer, Web)}
+SPECIMENS: dict[str, Any] = {kind.name: kind for kind in (Counter, Mover, Relay, Wonderer, Web)}
 
 if __name__ == "__main__":
     run(SPECIMENS[sys.argv[1]], sys.argv[2:])

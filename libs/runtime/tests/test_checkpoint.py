@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from emily_runtime import CheckpointError
+from emily_runtime import CheckpointError, NoMigration
 from emily_runtime.checkpoint import decode_state, encode_state, read_checkpoint, write_atomically
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,6 +89,38 @@ def test_a_checkpoint_of_another_mind_or_version_says_what_it_holds(name: str, v
     data = encode_state(Inner(None, "x"), name="mind", version=2)
     with pytest.raises(CheckpointError, match=f"holds mind in version 2; {name} in version {version}"):
         decode_state(data, Inner, name=name, version=version)
+
+
+class First(msgspec.Struct):
+    """Version 1 of a state that is `Inner` in version 3."""
+
+    weights: NDArray[Any]
+
+
+MIGRATIONS = {
+    1: lambda old: {"weights": old["weights"] * 2, "name": "old"},
+    2: lambda old: {"weights": old["weights"], "label": old["name"] + "!"},
+}
+
+
+def test_an_earlier_version_is_migrated_step_by_step() -> None:
+    data = encode_state(First(np.array([0.1, 0.2])), name="mind", version=1)
+    state = decode_state(data, Inner, name="mind", version=3, migrations=MIGRATIONS)
+    assert state.label == "old!"
+    assert same(state.weights, np.array([0.2, 0.4]))
+
+
+@pytest.mark.parametrize("version", [0, 2, 9])
+def test_a_version_from_which_no_migrations_lead_is_told(version: int) -> None:
+    data = encode_state(First(np.ones(1)), name="mind", version=version)
+    with pytest.raises(NoMigration, match=f"holds mind in version {version}; mind in version 3 is needed"):
+        decode_state(data, Inner, name="mind", version=3, migrations={1: MIGRATIONS[1]})
+
+
+def test_a_migration_that_fails_says_where_and_why() -> None:
+    data = encode_state(Inner(None, "x"), name="mind", version=2)
+    with pytest.raises(CheckpointError, match="migration from version 2 failed: KeyError: 'name'"):
+        decode_state(data, Inner, name="mind", version=3, migrations=MIGRATIONS)
 
 
 def test_a_checkpoint_that_does_not_fit_the_type_is_refused() -> None:
