@@ -33,7 +33,7 @@ from emily_contracts.decision import (
     Status,
 )
 from emily_contracts.envelope import SCHEMA_VERSION, Message, successor_id, uuid7
-from emily_contracts.flags import FlagSnapshot, FlagsRequest
+from emily_contracts.flags import Exposure, FlagSnapshot, FlagsRequest
 from emily_contracts.handover import Adopted, Adoption, Barrier, StateRequest, StateSnapshot
 from emily_contracts.health import Health, HealthRequest
 from emily_contracts.hypotheses import Hypotheses, HypothesesRequest, Hypothesis
@@ -92,6 +92,7 @@ __all__ = [
     "EraseRequest",
     "Erasure",
     "ExpectedFreeEnergy",
+    "Exposure",
     "FlagSnapshot",
     "FlagsRequest",
     "ForgetRequest",

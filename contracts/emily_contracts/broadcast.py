@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from emily_contracts.body import Modulation
-from emily_contracts.constraints import Name, Text
+from emily_contracts.constraints import Name, Text, Variants
 from emily_contracts.envelope import Message
 from emily_contracts.outcome import Outcome
 
@@ -41,6 +41,7 @@ class Broadcast(Message, frozen=True, kw_only=True):
         label: Tier 1's label of the whole stimulus.
         novelty: Tier 1's novelty of the whole stimulus.
         reflex: Tier 1's own action, the answer when nothing ignited.
+        flags: Of the stimulus, passed on.
     """
 
     modality: Name
@@ -55,3 +56,4 @@ class Broadcast(Message, frozen=True, kw_only=True):
     text: Text | None = None
     outcome: Outcome | None = None
     reward_prediction_error: float = 0.0
+    flags: Variants = {}

@@ -13,6 +13,11 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=1
 
 Text = Annotated[str, Meta(max_length=65_536)]
 
+MAX_FLAGS = 16
+
+Variants = Annotated[dict[Name, Annotated[str, Meta(max_length=128)]], Meta(max_length=MAX_FLAGS)]
+"""Names of variants by flag."""
+
 MAX_SIGNALS = 64
 MAX_VALUES = 4096
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from emily_contracts.constraints import Name
+from emily_contracts.constraints import Name, Variants
 from emily_contracts.envelope import Message
 
 
@@ -51,12 +51,14 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
         model_hash: SHA-256 (first 16 hex digits) of the generative model.
         seed: Of the sampling.
         cold_start: Why the mind had to start from nothing; empty when it goes on from what it remembers.
+        flags: Variants that held for the subject.
     """
 
     code_version: str
     model_hash: str
     seed: int
     cold_start: str = ""
+    flags: Variants = {}
 
 
 class Status(enum.Enum):

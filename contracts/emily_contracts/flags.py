@@ -7,7 +7,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from emily_contracts.constraints import Name
 from emily_contracts.envelope import Message
+
+GFLOWNET_V2 = "enable_gflownet_v2"
+"""On: hypotheses are sampled by a GFlowNet of trajectory balance with replay; off: of detailed balance."""
+ALPHA_PHASE_RESET = "enable_alpha_phase_reset"
+"""On: the onset of a stimulus begins a cycle of the alpha rhythm; off: the rhythm runs on."""
 
 
 class FlagSnapshot(Message, frozen=True, kw_only=True):
@@ -26,3 +32,17 @@ class FlagSnapshot(Message, frozen=True, kw_only=True):
 
 class FlagsRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Asks for all flags now."""
+
+
+class Exposure(Message, frozen=True, kw_only=True):
+    """A subject came under a variant: said at its first stimulus, and when its variant or episode changes.
+
+    Attributes:
+        flag: Whose variant it is.
+        variant: That holds for the subject from this stimulus on.
+        key: What the flag was asked for: the subject.
+    """
+
+    flag: Name
+    variant: str
+    key: Name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from emily_contracts.body import Modulation
-from emily_contracts.constraints import Name, Text
+from emily_contracts.constraints import Name, Text, Variants
 from emily_contracts.envelope import Message
 from emily_contracts.outcome import Outcome
 
@@ -36,6 +36,7 @@ class Percept(Message, frozen=True, kw_only=True):
         novelty: 1 - similarity.
         reflex: The action tier 1 takes by itself; none when it leaves it to the higher tiers.
         outcome: The feedback that is passed on for learning.
+        flags: Of the stimulus, passed on.
     """
 
     modality: Name
@@ -51,3 +52,4 @@ class Percept(Message, frozen=True, kw_only=True):
     text: Text | None = None
     outcome: Outcome | None = None
     reward_prediction_error: float = 0.0
+    flags: Variants = {}

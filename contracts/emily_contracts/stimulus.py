@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from emily_contracts.constraints import MAX_SIGNALS, MAX_VALUES, Name, Text, require_finite
+from emily_contracts.constraints import MAX_SIGNALS, MAX_VALUES, Name, Text, Variants, require_finite
 from emily_contracts.envelope import Message
 
 
@@ -61,7 +61,11 @@ class StimulusDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Stimulus(Message, frozen=True, kw_only=True):
-    """A stimulus on the bus; the fields are those of `StimulusDraft`."""
+    """A stimulus on the bus; the fields are those of `StimulusDraft`, and one that the router adds.
+
+    Attributes:
+        flags: Variants that hold for its subject; the mind's own default where one is missing.
+    """
 
     modality: Name
     signals: Annotated[tuple[Signal, ...], Meta(min_length=1, max_length=MAX_SIGNALS)]
@@ -70,6 +74,7 @@ class Stimulus(Message, frozen=True, kw_only=True):
     attended: Name | None = None
     text: Text | None = None
     deadline_ms: Annotated[int, Meta(ge=1, le=60_000)] = 1000
+    flags: Variants = {}
 
     def __post_init__(self) -> None:
         _require_distinct_channels(self.signals)

@@ -24,7 +24,7 @@ from emily_contracts.curation import (
     SupersedeRequest,
 )
 from emily_contracts.decision import Action, Decision
-from emily_contracts.flags import FlagSnapshot, FlagsRequest
+from emily_contracts.flags import Exposure, FlagSnapshot, FlagsRequest
 from emily_contracts.handover import Adopted, Adoption, Barrier, StateRequest, StateSnapshot
 from emily_contracts.health import Health, HealthRequest
 from emily_contracts.hypotheses import Hypotheses, HypothesesRequest
@@ -62,6 +62,11 @@ _TELEMETRY = QoS(
     priority=Priority.BACKGROUND, congestion=Congestion.DROP, overflow=Overflow.DROP_OLDEST, buffer=1024
 )
 
+_NOTE = QoS(
+    priority=Priority.INTERACTIVE, express=True, congestion=Congestion.DROP, overflow=Overflow.DROP_OLDEST
+)
+"""Slows nobody down, and is not overtaken by what it is about."""
+
 INBOUND_STIMULUS = Topic(
     "in/stimulus/{modality}", Stimulus, "A stimulus for Emily, from any sensor or client.", _INGRESS
 )
@@ -97,6 +102,8 @@ HEALTH_CHANGED = Topic("health/{service}", Health, "A service's health when it c
 FLAGS = Topic(
     "flags", FlagSnapshot, "All flags, whenever one changes.", QoS(overflow=Overflow.DROP_OLDEST, buffer=16)
 )
+
+EXPOSURE = Topic("exposure", Exposure, "A subject came under a variant of a flag.", _NOTE)
 
 ATTEND = Query("attend", AttentionRequest, Attention, "Gates drives through the alpha oscillator.")
 HYPOTHESISE = Query(
@@ -148,6 +155,7 @@ TOPICS: dict[str, AnyTopic] = {
     "standing": STANDING,
     "health_changed": HEALTH_CHANGED,
     "flags": FLAGS,
+    "exposure": EXPOSURE,
 }
 QUERIES: dict[str, AnyQuery] = {
     "attend": ATTEND,
