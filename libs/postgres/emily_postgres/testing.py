@@ -1,14 +1,19 @@
-"""A real server for tests, and a database of each test's own."""
+"""A real server for tests, and a database of each test's own.
+
+A conftest imports the fixtures `server_url`, `grown` and `url`; where a schema is to stand in every database,
+it has a fixture `grow` of its own.
+"""
 
 from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
@@ -46,3 +51,31 @@ def database(server_url: str, *, template: str | None = None) -> Iterator[str]:
             yield server_url.replace("/postgres?", f"/{name}?")
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """Of a real server that the tests of a worker share."""
+    with server() as own:
+        yield own
+
+
+@pytest.fixture(scope="session")
+def grow() -> Callable[[str], object]:
+    """What makes the schema in a database; nothing does by default."""
+    return lambda _: None
+
+
+@pytest.fixture(scope="session")
+def grown(server_url: str, grow: Callable[[str], object]) -> Iterator[str]:
+    """Of a database that has the schema and nothing else."""
+    with database(server_url) as own:
+        grow(own)
+        yield own
+
+
+@pytest.fixture
+def url(server_url: str, grown: str) -> Iterator[str]:
+    """Of a database of the test's own, with the schema."""
+    with database(server_url, template=grown) as own:
+        yield own

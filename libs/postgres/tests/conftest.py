@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from emily_postgres.testing import database, server
+from emily_postgres.testing import grow, grown, server_url, url
 
-
-@pytest.fixture(scope="session")
-def server_url() -> Iterator[str]:
-    """Of a real server."""
-    with server() as url:
-        yield url
-
-
-@pytest.fixture
-def url(server_url: str) -> Iterator[str]:
-    """Of a database of the test's own."""
-    with database(server_url) as own:
-        yield own
+__all__ = ["grow", "grown", "server_url", "url"]
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,10 @@ from emily_memory.store import spaces
 from emily_memory.store.database import SCHEMA, Database, migrations, opened
 from emily_memory.testing import Home
 from emily_postgres.migrating import Database as Schema
-from emily_postgres.testing import database, server
+from emily_postgres.testing import grown, server_url, url
 from emily_runtime.testing import ServiceProcess, service_process
+
+__all__ = ["grown", "server_url", "url"]
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -31,25 +33,9 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 
 @pytest.fixture(scope="session")
-def server_url() -> Iterator[str]:
-    """Of a real server that the tests of a worker share."""
-    with server() as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def grown(server_url: str) -> Iterator[str]:
-    """Of a database that has memory's schema and nothing else."""
-    with database(server_url) as url:
-        Schema(url, SCHEMA).migrate(migrations())
-        yield url
-
-
-@pytest.fixture
-def url(server_url: str, grown: str) -> Iterator[str]:
-    """Of a database of the test's own."""
-    with database(server_url, template=grown) as own:
-        yield own
+def grow() -> Callable[[str], object]:
+    """Makes memory's schema."""
+    return lambda url: Schema(url, SCHEMA).migrate(migrations())
 
 
 @pytest.fixture
