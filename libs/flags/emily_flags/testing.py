@@ -1,8 +1,9 @@
-"""Snapshots for tests and benchmarks."""
+"""Definitions and snapshots for tests and benchmarks."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from emily_contracts import uuid7
 from emily_contracts.flags import FlagSnapshot
@@ -10,6 +11,18 @@ from emily_contracts.flags import FlagSnapshot
 from emily_flags.definition import Flag, document_of
 
 NOW = datetime.now(UTC)
+METADATA = {"owner": "tests", "expires": "2099-01-01"}
+
+
+def define(**changes: Any) -> dict[str, Any]:
+    """The definition of a boolean flag that is off, with changes."""
+    definition = {
+        "state": "ENABLED",
+        "variants": {"on": True, "off": False},
+        "defaultVariant": "off",
+        "metadata": METADATA,
+    }
+    return definition | changes
 
 
 def snapshot(*flags: Flag, revision: int = 1, after_s: float = 0, heartbeat_s: float = 60) -> FlagSnapshot:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from emily_bus.testing import router
 from emily_flags import Flag, parse_flag
-
-METADATA = {"owner": "tests", "expires": "2099-01-01"}
-type Define = Callable[..., dict[str, Any]]
+from emily_flags.testing import define
 
 
 @pytest.fixture(scope="session")
@@ -27,22 +24,6 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def define() -> Define:
-    """Makes definitions of a boolean flag, with changes."""
-
-    def make(**changes: Any) -> dict[str, Any]:
-        definition = {
-            "state": "ENABLED",
-            "variants": {"on": True, "off": False},
-            "defaultVariant": "off",
-            "metadata": METADATA,
-        }
-        return definition | changes
-
-    return make
-
-
-@pytest.fixture
-def canary(define: Define) -> Flag:
+def canary() -> Flag:
     """On for one key in ten."""
     return parse_flag("canary", define(targeting={"fractional": [["on", 10], ["off", 90]]}))

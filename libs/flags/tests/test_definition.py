@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import pytest
 from emily_flags import InvalidFlag, document_of, parse_document, parse_flag, require_consistent
 from emily_flags.definition import LARGEST_DOCUMENT
+from emily_flags.testing import METADATA, define
 from hypothesis import given
 from hypothesis import strategies as st
 
-type Define = Callable[..., dict[str, Any]]
-METADATA = {"owner": "tests", "expires": "2099-01-01"}
 
-
-def test_a_flag_keeps_its_definition_and_tells_owner_and_expiry(define: Define) -> None:
+def test_a_flag_keeps_its_definition_and_tells_owner_and_expiry() -> None:
     flag = parse_flag("a", define())
     assert flag.definition == define()
     assert (flag.owner, flag.expires, flag.kind, flag.enabled) == ("tests", date(2099, 1, 1), "boolean", True)
@@ -26,12 +23,12 @@ def test_a_flag_keeps_its_definition_and_tells_owner_and_expiry(define: Define) 
     assert flag.expired(date(2099, 1, 2))
 
 
-def test_a_text_may_talk_about_characters(define: Define) -> None:
+def test_a_text_may_talk_about_characters() -> None:
     written = define(metadata=METADATA | {"note": "write \\u0000, \\\\ or ä"})
     assert parse_flag("a", written).definition == written
 
 
-def test_a_flag_may_never_expire(define: Define) -> None:
+def test_a_flag_may_never_expire() -> None:
     flag = parse_flag("a", define(metadata={"owner": "tests", "expires": "never"}))
     assert flag.expires is None
     assert not flag.expired()
@@ -58,9 +55,7 @@ def test_a_flag_may_never_expire(define: Define) -> None:
         ({"variants": {"\ud800": True}, "defaultVariant": None}, "variants", r"half a character, \ud800"),
     ],
 )
-def test_a_mistake_is_named_by_flag_and_field(
-    define: Define, changes: dict[str, Any], field: str, words: str
-) -> None:
+def test_a_mistake_is_named_by_flag_and_field(changes: dict[str, Any], field: str, words: str) -> None:
     with pytest.raises(InvalidFlag, match="a") as refusal:
         parse_flag("a", define(**changes))
     assert (refusal.value.flag, refusal.value.field) == ("a", field)
@@ -69,7 +64,7 @@ def test_a_mistake_is_named_by_flag_and_field(
 
 
 @pytest.mark.parametrize("key", ["", "1", "a b", "a/b", "ä", "a" * 129])
-def test_a_key_must_be_a_name(define: Define, key: str) -> None:
+def test_a_key_must_be_a_name(key: str) -> None:
     with pytest.raises(InvalidFlag, match="a key is"):
         parse_flag(key, define())
 
@@ -112,7 +107,7 @@ def test_no_json_does_anything_but_pass_or_be_refused(value: object) -> None:
         parse_flag("a", value)
 
 
-def test_the_document_of_flags_is_the_same_whatever_their_order(define: Define) -> None:
+def test_the_document_of_flags_is_the_same_whatever_their_order() -> None:
     flags = [parse_flag(key, define()) for key in ("b", "a")]
     assert document_of(flags, 3) == document_of(reversed(flags), 3)
     assert json.loads(document_of(flags, 3))["metadata"] == {"flagSetId": "emily", "revision": 3}
@@ -122,33 +117,33 @@ def test_the_document_of_flags_is_the_same_whatever_their_order(define: Define) 
     }
 
 
-def needing(define: Define, **needs: str) -> dict[str, Any]:
+def needing(**needs: str) -> dict[str, Any]:
     return {
         key: parse_flag(key, define(metadata=METADATA | {"prerequisites": said}))
         for key, said in needs.items()
     }
 
 
-def test_a_prerequisite_must_be_there_with_its_variant(define: Define) -> None:
-    require_consistent(needing(define, a="b=on", b=""))
+def test_a_prerequisite_must_be_there_with_its_variant() -> None:
+    require_consistent(needing(a="b=on", b=""))
     with pytest.raises(InvalidFlag, match=r"flags\.a\.metadata\.prerequisites: there is no flag 'c'"):
-        require_consistent(needing(define, a="c=on"))
+        require_consistent(needing(a="c=on"))
     with pytest.raises(InvalidFlag, match="'red' is no variant of b"):
-        require_consistent(needing(define, a="b=red", b=""))
+        require_consistent(needing(a="b=red", b=""))
 
 
-def test_prerequisites_that_loop_are_refused(define: Define) -> None:
+def test_prerequisites_that_loop_are_refused() -> None:
     with pytest.raises(InvalidFlag, match="loops: a -> b -> c -> a"):
-        require_consistent(needing(define, a="b=on", b="c=on", c="a=on"))
+        require_consistent(needing(a="b=on", b="c=on", c="a=on"))
     with pytest.raises(InvalidFlag, match="loops: a -> a"):
-        require_consistent(needing(define, a="a=on"))
+        require_consistent(needing(a="a=on"))
 
 
-def test_a_chain_of_prerequisites_has_a_bound(define: Define) -> None:
+def test_a_chain_of_prerequisites_has_a_bound() -> None:
     chain = {f"f{number}": f"f{number + 1}=on" for number in range(3)} | {"f3": ""}
-    require_consistent(needing(define, **chain))
+    require_consistent(needing(**chain))
     longer = {f"f{number}": f"f{number + 1}=on" for number in range(300)} | {"f300": ""}
     with pytest.raises(InvalidFlag, match="a chain of over 4 flags"):
-        require_consistent(needing(define, **longer))
+        require_consistent(needing(**longer))
     with pytest.raises(InvalidFlag, match="a chain of over 4 flags"):
-        require_consistent(needing(define, **dict(reversed(longer.items()))))
+        require_consistent(needing(**dict(reversed(longer.items()))))

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from emily_flags import Evaluator, Flag, InvalidFlag, document_of, parse_flag
 from emily_flags.evaluation import MISSING
+from emily_flags.testing import METADATA, define
 from openfeature.contrib.tools.flagd.core import FlagdCore
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import FlagNotFoundError, TargetingKeyMissingError, TypeMismatchError
 from openfeature.flag_evaluation import Reason
 
-type Define = Callable[..., dict[str, Any]]
-METADATA = {"owner": "tests", "expires": "2099-01-01"}
 KEYS = [f"subject-{number}" for number in range(10_000)]
 
 
@@ -69,7 +67,7 @@ def test_ten_thousand_keys_fall_into_the_buckets_of_the_specification(canary: Fl
 
 
 @pytest.mark.parametrize("share", [1, 10, 50, 99])
-def test_the_share_of_a_fraction_is_within_four_sigma(define: Define, share: int) -> None:
+def test_the_share_of_a_fraction_is_within_four_sigma(share: int) -> None:
     rule = {"fractional": [["on", share], ["off", 100 - share]]}
     ours = evaluator(parse_flag("a", define(targeting=rule)))
     on = sum(ours.resolve("boolean", "a", False, of(key)).value for key in KEYS)
@@ -77,7 +75,7 @@ def test_the_share_of_a_fraction_is_within_four_sigma(define: Define, share: int
     assert abs(on - expected) <= 4 * sigma
 
 
-def test_two_flags_put_keys_into_buckets_of_their_own(define: Define) -> None:
+def test_two_flags_put_keys_into_buckets_of_their_own() -> None:
     rule = {"fractional": [["on", 50], ["off", 50]]}
     ours = evaluator(*(parse_flag(key, define(targeting=rule)) for key in ("a", "b")))
     same = sum(
@@ -88,7 +86,7 @@ def test_two_flags_put_keys_into_buckets_of_their_own(define: Define) -> None:
     assert abs(same - 5000) <= 4 * 50
 
 
-def test_a_larger_share_keeps_those_who_were_in(define: Define) -> None:
+def test_a_larger_share_keeps_those_who_were_in() -> None:
     def on(share: int) -> set[str]:
         rule = {"fractional": [["on", share], ["off", 100 - share]]}
         ours = evaluator(parse_flag("a", define(targeting=rule)))
@@ -97,13 +95,13 @@ def test_a_larger_share_keeps_those_who_were_in(define: Define) -> None:
     assert on(5) < on(10) < on(50)
 
 
-def test_a_kill_switch_wins_over_every_rule(define: Define) -> None:
+def test_a_kill_switch_wins_over_every_rule() -> None:
     flag = parse_flag("a", define(state="DISABLED", targeting={"fractional": [["on", 1]]}))
     details = evaluator(flag).resolve("boolean", "a", False, of(None))
     assert (details.value, details.reason, details.variant) == (False, Reason.DISABLED, None)
 
 
-def test_an_unmet_prerequisite_disables_a_flag(define: Define) -> None:
+def test_an_unmet_prerequisite_disables_a_flag() -> None:
     needy = parse_flag("a", define(defaultVariant="on", metadata=METADATA | {"prerequisites": "b=on"}))
     for state, default, value in (
         ("ENABLED", "off", False),
@@ -118,7 +116,7 @@ def test_an_unmet_prerequisite_disables_a_flag(define: Define) -> None:
             assert details.flag_metadata["unmet"] == "b=on"
 
 
-def test_prerequisites_are_evaluated_for_whom_is_asked(define: Define, canary: Flag) -> None:
+def test_prerequisites_are_evaluated_for_whom_is_asked(canary: Flag) -> None:
     needy = parse_flag("a", define(defaultVariant="on", metadata=METADATA | {"prerequisites": "canary=on"}))
     ours = evaluator(needy, canary)
     for key in KEYS[:200]:
@@ -142,14 +140,14 @@ def test_what_is_asked_wrong_is_an_error(canary: Flag) -> None:
 
 
 @pytest.mark.parametrize("value", [True, "red", 3, 3.5, {"a": [1]}])
-def test_a_value_comes_as_it_was_written(define: Define, value: Any) -> None:
+def test_a_value_comes_as_it_was_written(value: Any) -> None:
     flag = parse_flag("a", define(variants={"only": value}, defaultVariant="only"))
     found = evaluator(flag).value("a", None).value
     assert found == value
     assert type(found) is type(value)
 
 
-def test_a_flag_without_a_default_leaves_the_value_to_the_code(define: Define) -> None:
+def test_a_flag_without_a_default_leaves_the_value_to_the_code() -> None:
     flag = parse_flag("a", define(defaultVariant=None))
     details = evaluator(flag).value("a", None)
     assert (details.value, details.variant) == (MISSING, None)

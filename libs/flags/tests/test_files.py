@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from emily_flags import InvalidFlag, load_folder
+from emily_flags.testing import define
 
-type Define = Callable[..., dict[str, Any]]
 SHIPPED = Path(__file__).parents[3] / "infra" / "flags"
 
 
@@ -24,7 +23,7 @@ def test_the_flags_that_we_ship_pass() -> None:
     assert flags["enable_gflownet_v2"].definition["targeting"] == {"fractional": [["on", 10], ["off", 90]]}
 
 
-def test_flags_of_several_files_come_together(tmp_path: Path, define: Define) -> None:
+def test_flags_of_several_files_come_together(tmp_path: Path) -> None:
     needs = {"owner": "tests", "expires": "never", "prerequisites": "b=on"}
     write(tmp_path, "one.json", a=define(metadata=needs))
     write(tmp_path, "two.json", b=define())
@@ -32,7 +31,7 @@ def test_flags_of_several_files_come_together(tmp_path: Path, define: Define) ->
     assert load_folder(tmp_path).keys() == {"a", "b"}
 
 
-def test_a_mistake_names_file_flag_and_field(tmp_path: Path, define: Define) -> None:
+def test_a_mistake_names_file_flag_and_field(tmp_path: Path) -> None:
     write(tmp_path, "good.json", a=define())
     write(tmp_path, "bad.json", b=define(state="on"))
     with pytest.raises(InvalidFlag, match=r"^bad\.json: flags\.b\.state: 'on'"):

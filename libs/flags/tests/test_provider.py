@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from emily_flags import EmilyProvider, Flag, Replica, parse_flag
-from emily_flags.testing import snapshot
+from emily_flags.testing import define, snapshot
 from openfeature import api
 from openfeature.client import OpenFeatureClient
 from openfeature.evaluation_context import EvaluationContext
@@ -16,11 +16,9 @@ from openfeature.event import EventDetails, ProviderEvent
 from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
 
-type Define = Callable[..., dict[str, Any]]
-
 
 @pytest.fixture
-def replica(define: Define, canary: Flag) -> Replica:
+def replica(canary: Flag) -> Replica:
     made = Replica()
     values: dict[str, Any] = {"text": "red", "whole": 3, "part": 0.5, "thing": {"a": 1}}
     flags = [

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from emily_contracts import uuid7
 from emily_contracts.flags import FlagSnapshot
 from emily_flags import Flag, Replica, parse_flag
-from emily_flags.testing import NOW, snapshot
+from emily_flags.testing import NOW, define, snapshot
 from openfeature.exception import ProviderNotReadyError
 from openfeature.flag_evaluation import Reason
 
-type Define = Callable[..., dict[str, Any]]
-
 
 @pytest.fixture
-def on(define: Define) -> Flag:
+def on() -> Flag:
     return parse_flag("a", define(defaultVariant="on"))
 
 
 @pytest.fixture
-def off(define: Define) -> Flag:
+def off() -> Flag:
     return parse_flag("a", define(defaultVariant="off"))
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from emily_flags import Evaluator, InvalidFlag, document_of, parse_document, parse_flag
 from emily_flags.targeting import DEEPEST, OPERATORS, buckets_by_key, check, expanded
+from emily_flags.testing import METADATA, define
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from json_logic import jsonLogic
@@ -16,9 +16,7 @@ from openfeature.contrib.tools.flagd.core.targeting.targeting import OPERATORS a
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import OpenFeatureError
 
-type Define = Callable[..., dict[str, Any]]
 VARIANTS = ("on", "off")
-METADATA = {"owner": "tests", "expires": "2099-01-01"}
 
 
 def test_flagd_evaluates_every_operator_that_is_let_in() -> None:
@@ -96,7 +94,7 @@ def nested(depth: int) -> dict[str, Any]:
     return {"if": [rule, "on", "off"]}
 
 
-def test_a_rule_that_nests_without_end_is_refused(define: Define) -> None:
+def test_a_rule_that_nests_without_end_is_refused() -> None:
     parse_flag("a", define(targeting=nested(DEEPEST - 2)))
     for depth in (DEEPEST, 400):
         with pytest.raises(InvalidFlag, match=r"flags\.a\.targeting.*: nests deeper than 32 rules"):
