@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from emily.app import app
+from emily.flags_ask import FlagService
 from emily_bus.testing import router
+from emily_contracts import Exposure, Outcome, uuid7
+from emily_contracts.topics import EXPOSURE, INBOUND_OUTCOME
 from emily_postgres.testing import database, server
 from emily_runtime.testing import ServiceProcess
 from typer.testing import CliRunner, Result
@@ -85,6 +91,105 @@ def test_a_flag_is_killed_and_brought_back(command: Command) -> None:
     assert printed(command("set", CANARY, "--on", "--json"))["enabled"]
 
 
+@pytest.fixture
+def overtake(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Lets somebody else change the flag, so many times, just before a command does."""
+
+    def arrange(times: int) -> None:
+        put = FlagService.put
+        left = [times]
+
+        def overtaken(self: FlagService, key: str, definition: dict[str, Any], **how: Any) -> Any:
+            if left[0]:
+                left[0] -= 1
+                flag, version = self.one(key)
+                metadata = flag["definition"]["metadata"] | {"ticket": f"number {version}"}
+                theirs = flag["definition"] | {"metadata": metadata}
+                put(self, key, theirs, expected=version, reason="somebody else", insist=True)
+            return put(self, key, definition, **how)
+
+        monkeypatch.setattr(FlagService, "put", overtaken)
+
+    return arrange
+
+
+def test_a_flag_is_killed_even_when_somebody_else_changes_it_in_the_same_moment(
+    command: Command, overtake: Callable[[int], None]
+) -> None:
+    overtake(2)
+    killed = printed(command("set", CANARY, "--kill", "--json"))
+    assert not killed["enabled"]
+    assert killed["definition"]["metadata"]["ticket"] == f"number {killed['version'] - 2}"
+    changes = printed(command("history", CANARY, "--json", "--limit", "3"))["changes"]
+    assert [each["reason"] for each in changes] == ["", "somebody else", "somebody else"]
+    assert printed(command("set", CANARY, "--on", "--json"))["enabled"]
+
+
+@pytest.mark.parametrize(
+    ("times", "change"),
+    [(1, ("--rollout", "on=50")), (1, ("--kill", "--everyone")), (3, ("--kill",))],
+)
+def test_nothing_else_overwrites_what_somebody_else_changed(
+    command: Command, overtake: Callable[[int], None], times: int, change: tuple[str, ...]
+) -> None:
+    before = printed(command("show", CANARY, "--json"))
+    overtake(times)
+    late = command("set", CANARY, *change)
+    assert late.exit_code == 1
+    assert "emily flags show" in late.stderr
+    after = printed(command("show", CANARY, "--json"))
+    assert after["version"] == before["version"] + times
+    assert after["definition"].get("targeting") == before["definition"].get("targeting")
+    assert after["enabled"]
+
+
+async def go_through(process: ServiceProcess, subjects: int) -> None:
+    """Subjects of both variants are exposed and judged; those under the new one are right more often."""
+    now = datetime.now(UTC)
+    async with process.bus() as bus:
+        for number in range(subjects):
+            identity, variant = uuid7(now, number.to_bytes(10)), ("on", "off")[number % 2]
+            subject = f"subject-{number}"
+            exposure = Exposure(
+                id=identity, at=now, stimulus_id=identity, flag=CANARY, variant=variant, key=subject
+            )
+            await bus.publish(EXPOSURE, exposure)
+            for turn in range(6):
+                outcome = Outcome(
+                    id=uuid7(now),
+                    at=now,
+                    stimulus_id=identity,
+                    decision_id=identity,
+                    modality="vision",
+                    subject=subject,
+                    episode="e",
+                    reward=1.0 if variant == "on" or turn < number % 4 else -1.0,
+                )
+                await bus.publish(INBOUND_OUTCOME, outcome)
+
+
+def test_an_experiment_is_reported(command: Command, process: ServiceProcess) -> None:
+    printed(command("set", CANARY, "--rollout", "on=50", "--json"))
+    report = ("report", CANARY, "--state-dir", str(process.state_dir))
+    empty = CliRunner().invoke(app, ["experiment", *report])
+    assert empty.exit_code == 0, empty.output
+    assert "No metric is known of two variants yet." in empty.stdout
+    anyio.run(go_through, process, 40)
+    deadline = time.monotonic() + 20
+    while True:
+        found = printed(CliRunner().invoke(app, ["experiment", *report, "--json"]))
+        if sum(arm["outcomes"] for arm in found["arms"]) == 240:
+            break
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+    (accuracy,) = [effect for effect in found["effects"] if effect["metric"] == "accuracy"]
+    assert (accuracy["variant"], accuracy["verdict"], found["control"]) == ("on", "better", "off")
+    assert found["ratio"] == {"p": 1.0, "verdict": "fits"}
+    shown = CliRunner().invoke(app, ["experiment", *report]).stdout
+    assert "off (control)" in shown
+    assert "Subjects are shared out as the rule says (p = 1)." in shown
+
+
 def test_a_rule_is_taken_away(command: Command) -> None:
     changed = printed(command("set", CANARY, "--everyone", "--default", "on", "--json"))
     assert "targeting" not in changed["definition"]
@@ -146,4 +251,4 @@ def test_without_a_token_nothing_is_told(command: Command, tmp_path: Path) -> No
 def test_without_a_flag_service_the_command_says_how_to_start_it(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["flags", "list", "--state-dir", str(tmp_path)])
     assert result.exit_code == 4
-    assert "python -m emily_flag_service" in result.stderr
+    assert "emily up" in result.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from emily import contracts, doctor, flags, init, lifecycle, memory, perceive, replay, watch
+from emily import contracts, doctor, experiment, flags, init, lifecycle, memory, perceive, replay, watch
 
 app = typer.Typer(
     name="emily",
@@ -24,6 +24,7 @@ app.command()(replay.replay)
 app.add_typer(perceive.app, name="perceive")
 app.add_typer(memory.app, name="memory")
 app.add_typer(flags.app, name="flags")
+app.add_typer(experiment.app, name="experiment")
 app.add_typer(contracts.app, name="contracts")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -11,9 +12,14 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 import typer
 
+from emily import launch
 from emily.errors import CommandError, NotUp
+from emily.system import Layout, Part, parts
 
 TIMEOUT_S = 10.0
+START_TIMEOUT_S = 20.0
+"""How long a command waits for a flag-service that just starts: `emily up` does not wait for it."""
+POLL_S = 0.05
 ROOT = "/api/v1/flags"
 SERVICE = "flag-service"
 
@@ -39,7 +45,7 @@ class FlagService:
     """
 
     def __init__(self, state_dir: Path, *, url: str | None, token_file: Path | None) -> None:
-        self._url = url or _announced(state_dir)
+        self._url = url or _started(state_dir)
         self._token = _token(token_file or state_dir / "flags.token")
 
     def all(self) -> dict[str, Any]:
@@ -77,6 +83,11 @@ class FlagService:
         """The changes of a flag."""
         query = urlencode({"limit": limit})
         found: dict[str, Any] = self._ask("GET", f"/{quote(key, safe='')}/history?{query}")[1]
+        return found
+
+    def experiment(self, key: str) -> dict[str, Any]:
+        """What became of the subjects of each variant of a flag."""
+        found: dict[str, Any] = self._ask("GET", f"/{quote(key, safe='')}/experiment")[1]
         return found
 
     def _ask(
@@ -123,15 +134,35 @@ def _remedy(status: int) -> str:
     }.get(status, "")
 
 
-def _announced(state_dir: Path) -> str:
-    file = state_dir / "run" / "emily" / f"{SERVICE}.json"
+def _started(state_dir: Path) -> str:
+    """The address of the flag-service of a state folder, which is waited for while the system starts."""
+    running = launch.running(Layout(state_dir=state_dir))
+    if running is None:
+        return _announced(Layout(state_dir=state_dir).announcement(_part(Layout())))
+    layout = running.layout
+    if not layout.memory:
+        raise NotUp("Emily is up without a database, and so without flags", "start her without --no-memory")
+    part = _part(layout)
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not _has_flags(*launch.readiness(layout, part)) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    return _announced(layout.announcement(part))
+
+
+def _has_flags(ready: bool, lacks: str) -> bool:
+    """Whether it knows its flags, and be it without its database."""
+    return ready or ('"unmet"' in lacks and '"flags"' not in lacks)
+
+
+def _part(layout: Layout) -> Part:
+    return next(part for part in parts(layout) if part.name == SERVICE)
+
+
+def _announced(file: Path) -> str:
     try:
         return str(json.loads(file.read_text())["http"])
     except (OSError, ValueError, KeyError):
-        raise NotUp(
-            "the flag-service is not up here",
-            "start it with: python -m emily_flag_service, or name its --url",
-        ) from None
+        raise NotUp("the flag-service is not up here", "start it with: emily up, or name its --url") from None
 
 
 def _token(file: Path) -> str:

@@ -13,6 +13,7 @@ from emily_flags import Evaluator, Flag, document_of, parse_flag
 from emily_flags.definition import KEY
 
 from emily_flag_service.errors import NoSuchFlag
+from emily_flag_service.experiment.report import Report, report
 from emily_flag_service.metrics import Metrics
 from emily_flag_service.store.entry import Change
 from emily_flag_service.store.store import Store
@@ -103,6 +104,15 @@ class Book:
         if not KEY.fullmatch(key):
             raise NoSuchFlag(key)
         return await self._store.history(key, limit=limit)
+
+    async def experiment(self, key: str) -> Report:
+        """What the version that a flag has now has shown so far.
+
+        Raises:
+            NoSuchFlag: There is none.
+        """
+        flag, version = self.flag(key), self.versions[key]
+        return report(flag, version, await self._store.trials.of(key, version))
 
     async def refresh(self) -> None:
         """Serve what the store knows; said to everybody when it is new."""

@@ -16,6 +16,7 @@ class Metrics:
         flags: How many there are.
         expired: Flags that should be gone by now.
         published: Snapshots that were pushed.
+        uncounted: Messages about subjects of experiments that had no room.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -29,6 +30,7 @@ class Metrics:
         self.changes = counter("changes", "Changes of flags.", "action")
         self.refused = counter("refused", "Changes that were not made.", "reason")
         self.published = counter("published", "Snapshots that were pushed.")
+        self.uncounted = gauge("uncounted", "Messages about subjects of experiments that had no room.")
         self.revision = gauge("revision", "Of the flags.")
         self.flags = gauge("flags", "How many there are.")
         self.expired = gauge("expired", "Flags that should be gone by now.")

@@ -9,7 +9,8 @@ import anyio
 import psycopg
 from emily_bus import Bus, BusCongested
 from emily_contracts.flags import FlagSnapshot, FlagsRequest
-from emily_contracts.topics import CURRENT_FLAGS, FLAGS
+from emily_contracts.topic import Overflow
+from emily_contracts.topics import CURRENT_FLAGS, EXPOSURE, FLAGS, INBOUND_OUTCOME, OUTBOUND_DECISION
 from emily_flags import InvalidFlag, load_folder
 from emily_postgres import reached, url_of
 from emily_runtime import Life, Service, SettingsError
@@ -21,11 +22,15 @@ from emily_flag_service import tokens
 from emily_flag_service.api.app import create_app
 from emily_flag_service.book import Book
 from emily_flag_service.errors import Closed
+from emily_flag_service.experiment import keeping
+from emily_flag_service.experiment.observing import Observer
 from emily_flag_service.metrics import Metrics
 from emily_flag_service.settings import FlagServiceSettings
 from emily_flag_service.store.store import Store, opened
 
 FROM_FILES = "file"
+HEARD = 4096
+"""Decisions and outcomes that may wait to be counted; nobody who sends them waits."""
 
 _log = get_logger(__name__)
 
@@ -61,12 +66,8 @@ class FlagService(Service[FlagServiceSettings]):
             store = await stack.enter_async_context(opened(url))
             life.ready("database")
             await _load_files(store, settings)
-            book = Book(
-                store,
-                partial(_publish, life.bus),
-                metrics=Metrics(life.registry),
-                heartbeat_s=settings.heartbeat_s,
-            )
+            metrics = Metrics(life.registry)
+            book = Book(store, partial(_publish, life.bus), metrics=metrics, heartbeat_s=settings.heartbeat_s)
             await book.refresh()
 
             async def now(_: FlagsRequest) -> FlagSnapshot:
@@ -76,11 +77,21 @@ class FlagService(Service[FlagServiceSettings]):
             await stack.enter_async_context(life.bus.serve(CURRENT_FLAGS, now))
             background = await stack.enter_async_context(anyio.create_task_group())
             background.start_soon(life.tasks.restarting, "heartbeat", partial(_beat, book, settings, life))
+            observer = Observer(lambda: book.versions, await store.trials.current())
+            heard = await stack.enter_async_context(
+                life.bus.subscribe(
+                    EXPOSURE, OUTBOUND_DECISION, INBOUND_OUTCOME, overflow=Overflow.DROP_OLDEST, buffer=HEARD
+                )
+            )
+            background.start_soon(keeping.listen, observer, life.observe(heard))
+            keep_up = partial(keeping.keep_up, observer, store.trials, metrics)
+            background.start_soon(life.tasks.restarting, "experiments", keep_up)
             self._book = book
             life.ready("flags")
             await life.stopping.wait()
             self._book = None
             background.cancel_scope.cancel()
+            await keeping.keep(observer, store.trials)
 
     def _open_book(self) -> Book:
         if self._book is None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import anyio
 import psycopg
 import pytest
@@ -12,10 +9,9 @@ from emily_flag_service.errors import NoSuchFlag, Outdated
 from emily_flag_service.store.entry import Entry, due
 from emily_flag_service.store.store import Store
 from emily_flags import Flag, InvalidFlag, parse_flag
+from emily_flags.testing import METADATA, define
 
-type Define = Callable[..., dict[str, Any]]
 pytestmark = pytest.mark.anyio
-METADATA = {"owner": "tests", "expires": "2099-01-01"}
 
 
 async def put(store: Store, flag: Flag, expected: int = 0, author: str = "ann") -> int:
@@ -23,7 +19,7 @@ async def put(store: Store, flag: Flag, expected: int = 0, author: str = "ann") 
     return 0 if change is None else change.revision
 
 
-async def test_a_flag_is_kept_as_it_was_written(store: Store, define: Define) -> None:
+async def test_a_flag_is_kept_as_it_was_written(store: Store) -> None:
     definition = define(variants={"zz": 1.0, "a": 2}, defaultVariant="zz")
     assert await put(store, parse_flag("a", definition)) == 1
     revision, entries = await store.read()
@@ -35,7 +31,7 @@ async def test_a_flag_is_kept_as_it_was_written(store: Store, define: Define) ->
     assert type(kept["variants"]["zz"]) is float
 
 
-async def test_history_tells_who_changed_what_and_why(store: Store, define: Define) -> None:
+async def test_history_tells_who_changed_what_and_why(store: Store) -> None:
     await put(store, parse_flag("a", define()))
     await put(store, parse_flag("a", define(state="DISABLED")), 1, "bob")
     await store.delete("a", expected=2, author="ann", reason="done")
@@ -56,7 +52,7 @@ async def test_history_tells_who_changed_what_and_why(store: Store, define: Defi
         await store.history("b", limit=1)
 
 
-async def test_history_can_not_be_rewritten(store: Store, url: str, define: Define) -> None:
+async def test_history_can_not_be_rewritten(store: Store, url: str) -> None:
     await put(store, parse_flag("a", define()))
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in ("DELETE FROM flags.change", "UPDATE flags.change SET author = 'eve'"):
@@ -64,13 +60,13 @@ async def test_history_can_not_be_rewritten(store: Store, url: str, define: Defi
                 connection.execute(statement)
 
 
-async def test_what_is_so_already_leaves_no_trace(store: Store, define: Define) -> None:
+async def test_what_is_so_already_leaves_no_trace(store: Store) -> None:
     await put(store, parse_flag("a", define()))
     assert await put(store, parse_flag("a", define()), 1) == 0
     assert await store.revision() == 1
 
 
-async def test_another_version_is_not_overwritten(store: Store, define: Define) -> None:
+async def test_another_version_is_not_overwritten(store: Store) -> None:
     flag = parse_flag("a", define())
     with pytest.raises(Outdated, match="expected version 1, but it is not there"):
         await put(store, flag, 1)
@@ -83,7 +79,7 @@ async def test_another_version_is_not_overwritten(store: Store, define: Define) 
     assert (await store.read())[1]["a"].definition == define()
 
 
-async def test_of_many_who_change_at_once_one_wins(store: Store, define: Define) -> None:
+async def test_of_many_who_change_at_once_one_wins(store: Store) -> None:
     await put(store, parse_flag("a", define()))
     results: list[str] = []
 
@@ -103,7 +99,7 @@ async def test_of_many_who_change_at_once_one_wins(store: Store, define: Define)
     assert await store.revision() == 2
 
 
-async def test_many_flags_changed_at_once_leave_no_gap(store: Store, define: Define) -> None:
+async def test_many_flags_changed_at_once_leave_no_gap(store: Store) -> None:
     async with anyio.create_task_group() as tasks:
         for number in range(20):
             tasks.start_soon(put, store, parse_flag(f"f{number}", define()))
@@ -111,7 +107,7 @@ async def test_many_flags_changed_at_once_leave_no_gap(store: Store, define: Def
     assert (revision, len(entries)) == (20, 20)
 
 
-async def test_what_does_not_fit_with_the_others_changes_nothing(store: Store, define: Define) -> None:
+async def test_what_does_not_fit_with_the_others_changes_nothing(store: Store) -> None:
     needy = parse_flag("a", define(metadata=METADATA | {"prerequisites": "b=on"}))
     with pytest.raises(InvalidFlag, match=r"flags\.a\.metadata\.prerequisites: there is no flag 'b'"):
         await put(store, needy)
@@ -125,7 +121,7 @@ async def test_what_does_not_fit_with_the_others_changes_nothing(store: Store, d
     assert await store.revision() == 2
 
 
-async def test_files_are_taken_over_until_people_change_the_flag(store: Store, define: Define) -> None:
+async def test_files_are_taken_over_until_people_change_the_flag(store: Store) -> None:
     first, second, third = (parse_flag("a", define(metadata=METADATA | {"n": n})) for n in range(3))
     assert await store.take_over({"a": first}, author="file") == (["a"], [])
     assert await store.take_over({"a": first}, author="file") == ([], [])
@@ -138,7 +134,7 @@ async def test_files_are_taken_over_until_people_change_the_flag(store: Store, d
     assert (await store.read())[1]["a"].definition is None
 
 
-async def test_files_that_do_not_fit_change_nothing(store: Store, define: Define) -> None:
+async def test_files_that_do_not_fit_change_nothing(store: Store) -> None:
     await put(store, parse_flag("b", define(variants={"x": True}, defaultVariant="x")))
     good = parse_flag("good", define())
     needy = parse_flag("a", define(metadata=METADATA | {"prerequisites": "b=on"}))
@@ -147,6 +143,6 @@ async def test_files_that_do_not_fit_change_nothing(store: Store, define: Define
     assert (await store.read())[1].keys() == {"b"}
 
 
-def test_a_flag_that_people_made_before_the_file_stays_theirs(define: Define) -> None:
+def test_a_flag_that_people_made_before_the_file_stays_theirs() -> None:
     entry = Entry(key="a", version=1, definition=define(state="DISABLED"))
     assert due({"a": entry}, {"a": parse_flag("a", define())}) == ([], ["a"])

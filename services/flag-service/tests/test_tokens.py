@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from emily_flag_service import tokens
 from emily_flag_service.errors import Closed, Unauthorised
+from emily_flag_service.service import FlagService
+from emily_flag_service.settings import FlagServiceSettings
+from emily_runtime import SettingsError
 
 ANN, BOB = "a" * 20, "b" * 20
 
@@ -63,3 +66,16 @@ def test_a_token_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
     assert not tokens.make_missing(file)
     assert file.read_text() == made
     assert tokens.owner_of(f"Bearer {made.split()[1]}", file) == "operator"
+
+
+def test_a_token_file_that_is_wrong_ends_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    settings = FlagServiceSettings(state_dir=tmp_path, token_file=file)
+    with pytest.raises(SettingsError, match=r"token_file=.*: token_file: FileNotFoundError"):
+        FlagService(settings)
+    file.write_text("only-a-name\n")
+    with pytest.raises(SettingsError, match="line 1 is not NAME TOKEN"):
+        FlagService(settings)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="name a file"):
+        FlagService(FlagServiceSettings(state_dir=tmp_path / "file"))

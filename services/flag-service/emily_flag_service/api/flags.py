@@ -10,13 +10,13 @@ from typing import Annotated, Any
 
 from emily_flags import InvalidFlag
 from emily_runtime.problems import Problem, ProblemError
-from emily_runtime.rest import responses
-from litestar import Request, Response, delete, get, put
+from emily_runtime.rest import StrictRequest, responses
+from litestar import Response, delete, get, put
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import ResponseSpec
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from emily_flag_service import tokens
 from emily_flag_service.api.views import (
@@ -30,6 +30,7 @@ from emily_flag_service.api.views import (
 )
 from emily_flag_service.book import Book
 from emily_flag_service.errors import FlagServiceError
+from emily_flag_service.experiment.report import Report
 
 _VERSION = re.compile(r'\s*"(\d{1,18})"\s*')
 
@@ -47,7 +48,6 @@ IfNoneMatch = Annotated[
         name="If-None-Match", required=False, description="`*` for a flag that must not be there yet."
     ),
 ]
-type _Request = Request[Any, Any, Any]
 
 
 def _problems(*statuses: int) -> dict[int, ResponseSpec]:
@@ -71,16 +71,16 @@ async def list_flags(book: NamedDependency[Book]) -> FlagList:
 
 
 @get("/{key:str}", responses=_problems(401, 404, 503))
-async def show_flag(key: str, book: NamedDependency[Book]) -> Response[FlagView]:
+async def show_flag(key: FromPath[str], book: NamedDependency[Book]) -> Response[FlagView]:
     """One flag; its ETag is what a change of it has to send."""
     return _tagged(book, key)
 
 
 @put("/{key:str}", status_code=200, responses=_problems(400, 401, 412, 422, 428, 503))
 async def put_flag(
-    key: str,
-    data: FlagDraft,
-    request: _Request,
+    key: FromPath[str],
+    data: JSONBody[FlagDraft],
+    request: StrictRequest,
     book: NamedDependency[Book],
     *,
     if_match: IfMatch = None,
@@ -97,8 +97,8 @@ async def put_flag(
 
 @delete("/{key:str}", status_code=204, responses=_problems(401, 404, 412, 422, 428, 503))
 async def delete_flag(
-    key: str,
-    request: _Request,
+    key: FromPath[str],
+    request: StrictRequest,
     book: NamedDependency[Book],
     if_match: IfMatch = None,
     reason: Annotated[str, QueryParameter(max_length=LONGEST_REASON, pattern=TEXT)] = "",
@@ -111,13 +111,21 @@ async def delete_flag(
 
 @get("/{key:str}/history", responses=_problems(401, 404, 503))
 async def show_history(
-    key: str, book: NamedDependency[Book], limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100
+    key: FromPath[str],
+    book: NamedDependency[Book],
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
 ) -> FlagHistory:
     """What was done to a flag, by whom and why, newest first."""
     return FlagHistory(key=key, changes=tuple(await book.history(key, limit=limit)))
 
 
-ROUTES = (list_flags, show_flag, put_flag, delete_flag, show_history)
+@get("/{key:str}/experiment", responses=_problems(401, 404, 503))
+async def show_experiment(key: FromPath[str], book: NamedDependency[Book]) -> Report:
+    """What became of the subjects of each variant since the flag was changed last, and whether it differs."""
+    return await book.experiment(key)
+
+
+ROUTES = (list_flags, show_flag, put_flag, delete_flag, show_history, show_experiment)
 
 
 @contextlib.contextmanager

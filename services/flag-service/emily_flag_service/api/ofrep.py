@@ -9,9 +9,10 @@ import hashlib
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, post
+from emily_runtime.rest import StrictRequest
+from litestar import Response, post
 from litestar.di import NamedDependency
-from litestar.params import HeaderParameter
+from litestar.params import FromPath, HeaderParameter
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import (
     ErrorCode,
@@ -32,7 +33,6 @@ IfNoneMatch = Annotated[
         name="If-None-Match", required=False, description="ETag of an earlier answer: 304 if it still holds."
     ),
 ]
-type _Request = Request[Any, Any, Any]
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ class Bulk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @post("/ofrep/v1/evaluate/flags/{key:str}", status_code=200)
-async def evaluate(key: str, request: _Request, book: NamedDependency[Book]) -> Response[Any]:
+async def evaluate(key: FromPath[str], request: StrictRequest, book: NamedDependency[Book]) -> Response[Any]:
     """Evaluates one flag."""
     try:
         context = context_of(await request.body())
@@ -79,7 +79,7 @@ async def evaluate(key: str, request: _Request, book: NamedDependency[Book]) -> 
 
 @post("/ofrep/v1/evaluate/flags", status_code=200)
 async def evaluate_all(
-    request: _Request, book: NamedDependency[Book], if_none_match: IfNoneMatch = None
+    request: StrictRequest, book: NamedDependency[Book], if_none_match: IfNoneMatch = None
 ) -> Response[Any]:
     """Evaluates all flags that are not disabled."""
     try:

@@ -18,6 +18,7 @@ from psycopg.types.json import Json
 
 from emily_flag_service.errors import NoSuchFlag, Outdated
 from emily_flag_service.store.entry import Action, Change, Entry, due
+from emily_flag_service.store.trials import Trials
 
 SCHEMA = "flags"
 TIMEOUT_S = 3.0
@@ -33,9 +34,14 @@ def migrations() -> tuple[Migration, ...]:
 
 
 class Store:
-    """Reads and changes flags."""
+    """Reads and changes flags.
+
+    Attributes:
+        trials: What became of subjects under their variants.
+    """
 
     def __init__(self, pool: Pool) -> None:
+        self.trials = Trials(pool)
         self._pool = pool
 
     async def revision(self) -> int:

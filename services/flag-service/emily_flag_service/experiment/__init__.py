@@ -1,0 +1,1 @@
+"""What became of the subjects of each variant, and whether that differs."""
