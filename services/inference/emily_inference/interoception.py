@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import msgspec
 import numpy as np
 from emily_cognition.active_inference import Agent, GenerativeModel, Policies
 from emily_cognition.active_inference.numerics import softmax
 from emily_contracts import Act, Broadcast, ExpectedFreeEnergy, Status
 from emily_runtime import Refused
+from emily_runtime.subjects import Trace
 from numpy.typing import NDArray
 
 from emily_inference.draw import draw
@@ -75,16 +75,14 @@ _MODEL = GenerativeModel.create(
 )
 
 
-class Feeling(msgspec.Struct, frozen=True, kw_only=True):
+class Feeling(Trace, frozen=True, kw_only=True):
     """What is expected of one host.
 
     Attributes:
         expected: (4,) probabilities of the conditions when the next reading comes.
-        touched: Number of the event that touched it last.
     """
 
     expected: tuple[float, ...]
-    touched: int
 
 
 def think(feeling: Feeling | None, broadcast: Broadcast, *, seed: int, event: int) -> tuple[Feeling, Thought]:

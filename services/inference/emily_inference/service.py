@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import ClassVar
 
-import msgspec
 from emily_contracts import (
     Broadcast,
-    Decision,
     Hypotheses,
     HypothesesRequest,
     Outcome,
@@ -18,38 +16,21 @@ from emily_contracts import (
     StoreRequest,
 )
 from emily_contracts.topic import AnyQuery, AnyTopic
-from emily_contracts.topics import BROADCAST, DECISION, EXPERIENCE, HYPOTHESISE
+from emily_contracts.topics import BROADCAST, DECISION, EXPERIENCE, HYPOTHESISE, INFERENCE_BARRIER
 from emily_runtime import Emission, Gauges, Mind, Question, Refused
+from emily_runtime.subjects import Trace
 from msgspec.structs import replace
 
 from emily_inference import experience, interoception, recollection
-from emily_inference.interoception import Feeling
 from emily_inference.settings import InferenceSettings
+from emily_inference.state import InferenceState, merged
 from emily_inference.thought import Thought, decision
 from emily_inference.vision.hypothesising import sampled
-from emily_inference.vision.knowledge import Knowledge, innate
+from emily_inference.vision.knowledge import innate
 from emily_inference.vision.model import load
-from emily_inference.vision.sight import Gaze, Sight, begun
+from emily_inference.vision.sight import Sight, begun
 
 SENSES = ("vision", "interoception")
-
-
-class InferenceState(msgspec.Struct, frozen=True, kw_only=True):
-    """What inference remembers.
-
-    Attributes:
-        events: Heard so far.
-        vision: What is known about pictures.
-        gazes: Episode of vision by subject.
-        feelings: Expected condition by host.
-        answered: Newest decisions by stimulus id.
-    """
-
-    vision: Knowledge
-    events: int = 0
-    gazes: dict[str, Gaze] = {}
-    feelings: dict[str, Feeling] = {}
-    answered: dict[str, Decision] = {}
 
 
 class Inference(Mind[InferenceSettings, InferenceState]):
@@ -60,6 +41,7 @@ class Inference(Mind[InferenceSettings, InferenceState]):
     state_type = InferenceState
     state_version = 1
     hears: ClassVar[tuple[AnyTopic, ...]] = (BROADCAST,)
+    barrier = INFERENCE_BARRIER
     gauges: ClassVar[Mapping[str, tuple[str, str]]] = {
         "emily_inference_episodes_learned": ("sense", "Episodes whose outcome taught something"),
         "emily_inference_hypotheses_weighed": ("sense", "Structures under which the world is seen"),
@@ -95,7 +77,7 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         if answered is not None:
             return state, (Emission(DECISION, answered),)
         state, thought = self._thought(replace(state, events=state.events + 1), event)
-        answer = decision(thought, event, self._provenance)
+        answer = decision(thought, event, replace(self._provenance, cold_start=state.cold_start))
         answers = state.answered | {str(event.stimulus_id): answer}
         if len(answers) > self.settings.answers:
             del answers[min(answers)]
@@ -115,6 +97,16 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         recalled = recollection.recollections(answer)
         gaze = begun(event.episode, state.events + 1, recalled)
         return replace(state, gazes=self._remembered(state.gazes, event.subject, gaze))
+
+    def merged(
+        self, own: InferenceState, given: InferenceState, moves: Callable[[str], bool]
+    ) -> InferenceState:
+        """The episodes, feelings and answers of the subjects that move; the knowledge of who learned more."""
+        return merged(own, given, moves, subjects=self.settings.subjects, answers=self.settings.answers)
+
+    def started_cold(self, state: InferenceState, why: str) -> InferenceState:
+        """The state whose decisions say so."""
+        return replace(state, cold_start=why)
 
     def answers(self) -> Mapping[AnyQuery, Callable[[InferenceState, HypothesesRequest], Hypotheses]]:
         """A sample of hypotheses about the world that is seen."""
@@ -149,9 +141,7 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         gazes = {subject: other for subject, other in state.gazes.items() if subject != event.subject}
         return replace(state, vision=vision, gazes=gazes)
 
-    def _remembered[Trace: Gaze | Feeling](
-        self, traces: dict[str, Trace], subject: str, trace: Trace
-    ) -> dict[str, Trace]:
+    def _remembered[T: Trace](self, traces: dict[str, T], subject: str, trace: T) -> dict[str, T]:
         """The traces with one renewed; beyond the bound the least recently touched is forgotten."""
         renewed = traces | {subject: trace}
         if len(renewed) > self.settings.subjects:

@@ -17,8 +17,9 @@ from emily_contracts import (
     uuid7,
 )
 from emily_contracts.topics import RECALL
-from emily_inference.service import Inference, InferenceState
+from emily_inference.service import Inference
 from emily_inference.settings import InferenceSettings
+from emily_inference.state import InferenceState
 from emily_inference.vision.expecting import CONCENTRATIONS, HAZARD, PRIOR, expectation
 from emily_runtime.checkpoint import decode_state, encode_state
 from hypothesis import given

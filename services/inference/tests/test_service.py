@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from emily_contracts import Broadcast, Decision, HypothesesRequest, Status
 from emily_contracts.topics import HYPOTHESISE
-from emily_inference.service import Inference, InferenceState
+from emily_inference.service import Inference
 from emily_inference.settings import InferenceSettings
+from emily_inference.state import InferenceState
 from emily_inference.vision.model import VisionModel
 from emily_runtime import Refused
 from emily_runtime.checkpoint import decode_state, encode_state

@@ -18,7 +18,15 @@ from emily_contracts import (
     successor_id,
 )
 from emily_contracts.topic import AnyQuery, AnyTopic
-from emily_contracts.topics import ATTEND, BODY, OUTCOME, PERCEPT, STIMULUS
+from emily_contracts.topics import (
+    ATTEND,
+    BODY,
+    OUTCOME,
+    PERCEPT,
+    REFLEX_BARRIER,
+    STIMULUS,
+    WORKSPACE_BARRIER,
+)
 from emily_instinct.allostasis import Body, levels, set_points
 from emily_instinct.appraisal import Appraisal
 from emily_instinct.modulation import modulate
@@ -29,7 +37,7 @@ from emily_reflex import attention, feeling, interoception, vision
 from emily_reflex.impression import Impression
 from emily_reflex.recognition import load
 from emily_reflex.settings import ReflexSettings
-from emily_reflex.state import ReflexState, renewed
+from emily_reflex.state import ReflexState, merged, renewed
 
 VISION = "vision"
 INTEROCEPTION = "interoception"
@@ -47,6 +55,8 @@ class Reflex(Mind[ReflexSettings, ReflexState]):
     state_type = ReflexState
     state_version = 1
     hears: ClassVar[tuple[AnyTopic, ...]] = (STIMULUS, OUTCOME)
+    barrier = REFLEX_BARRIER
+    passes_barrier = WORKSPACE_BARRIER
     gauges: ClassVar[Mapping[str, tuple[str, str]]] = {
         LEVELS: ("neurotransmitter", "Level of the body's neuromodulator, in [0, 1]"),
         SUBJECTS: ("sense", "Subjects that are remembered"),
@@ -72,6 +82,10 @@ class Reflex(Mind[ReflexSettings, ReflexState]):
         if isinstance(event, Outcome):
             return self._rewarded(counted, event)
         return self._perceived(counted, event)
+
+    def merged(self, own: ReflexState, given: ReflexState, moves: Callable[[str], bool]) -> ReflexState:
+        """The glimpses and habits of the subjects that move; the body and what is expected of the elder."""
+        return merged(own, given, moves)
 
     def answers(self) -> Mapping[AnyQuery, Callable[[ReflexState, Any], Any]]:
         """How the gate would treat drives."""
@@ -105,6 +119,7 @@ class Reflex(Mind[ReflexSettings, ReflexState]):
             novelty=1 - impression.similarity,
             reflex=self._reflex(stimulus, state.body),
             text=stimulus.text,
+            flags=stimulus.flags,
         )
         felt = replace(state, oscillator=oscillator)
         return felt, (Emission(PERCEPT, percept), Emission(BODY, body))

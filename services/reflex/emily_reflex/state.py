@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from emily_instinct.allostasis import Body
 from emily_instinct.alpha import AlphaOscillator
 from emily_instinct.prediction import ValueTable
+from emily_runtime.subjects import Trace, put_together
+from msgspec.structs import replace
 
 MOST_SUBJECTS = 256
 
 
-class Glimpse(msgspec.Struct, frozen=True, kw_only=True):
+class Glimpse(Trace, frozen=True, kw_only=True):
     """What a subject has seen of a picture.
 
     Attributes:
         episode: In which it was seen.
         seen: Grey by place.
-        touched: Number of the event that renewed it.
     """
 
     episode: str
     seen: dict[int, float]
-    touched: int = 0
 
 
-class Habit(msgspec.Struct, frozen=True, kw_only=True):
+class Habit(Trace, frozen=True, kw_only=True):
     """What is usual for a subject's inside.
 
     Attributes:
         usual: Running mean by channel.
-        touched: Number of the event that renewed it.
     """
 
     usual: dict[str, float]
-    touched: int = 0
 
 
 class ReflexState(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,11 +59,23 @@ class ReflexState(msgspec.Struct, frozen=True, kw_only=True):
     habits: dict[str, Habit] = {}
 
 
-def renewed[Trace: (Glimpse, Habit)](
-    traces: dict[str, Trace], subject: str, trace: Trace
-) -> dict[str, Trace]:
+def renewed[T: Trace](traces: dict[str, T], subject: str, trace: T) -> dict[str, T]:
     """The traces with a subject's replaced, and the oldest forgotten when there are too many."""
     kept = traces | {subject: trace}
     if len(kept) > MOST_SUBJECTS:
         del kept[min(kept, key=lambda name: kept[name].touched)]
     return kept
+
+
+def merged(own: ReflexState, given: ReflexState, moves: Callable[[str], bool]) -> ReflexState:
+    """What goes on when some subjects come from another mind.
+
+    A body can't be divided: it goes on with its rhythm and what it expects where more was lived through.
+    """
+    elder = given if given.events > own.events else own
+    counts = {"own_events": own.events, "given_events": given.events, "most": MOST_SUBJECTS}
+    return replace(
+        elder,
+        glimpses=put_together(own.glimpses, given.glimpses, moves, **counts),
+        habits=put_together(own.habits, given.habits, moves, **counts),
+    )

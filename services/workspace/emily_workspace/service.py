@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from emily_cognition.workspace import Dynamics
 from emily_contracts import Broadcast, Conscious, Percept, Suppressed, successor_id
 from emily_contracts.topic import AnyTopic
-from emily_contracts.topics import BROADCAST, PERCEPT
+from emily_contracts.topics import BROADCAST, INFERENCE_BARRIER, PERCEPT, WORKSPACE_BARRIER
 from emily_runtime import Emission, Gauges, Mind
 
 from emily_workspace.contest import conscious, contest
@@ -26,6 +26,8 @@ class Workspace(Mind[WorkspaceSettings, Streams]):
     state_type = Streams
     state_version = 1
     hears: ClassVar[tuple[AnyTopic, ...]] = (PERCEPT,)
+    barrier = WORKSPACE_BARRIER
+    passes_barrier = INFERENCE_BARRIER
     gauges: ClassVar[Mapping[str, tuple[str, str]]] = {
         REMEMBERED: ("what", "Subjects that are remembered, and coalitions that are held for them"),
     }
@@ -64,8 +66,13 @@ class Workspace(Mind[WorkspaceSettings, Streams]):
             text=event.text,
             outcome=event.outcome,
             reward_prediction_error=event.reward_prediction_error,
+            flags=event.flags,
         )
         return state.after(event.subject, competition), (Emission(BROADCAST, broadcast),)
+
+    def merged(self, own: Streams, given: Streams, moves: Callable[[str], bool]) -> Streams:
+        """The streams of the subjects that move; those of the others stay."""
+        return own.merged(given, moves)
 
     def observe(self, state: Streams) -> Gauges:
         """How much is remembered."""

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from emily_cognition.workspace import WorkspaceState
+from emily_runtime.subjects import Trace, put_together
 
 MOST_SUBJECTS = 256
 
 
-class Stream(msgspec.Struct, frozen=True, kw_only=True):
+class Stream(Trace, frozen=True, kw_only=True):
     """One subject's stream of consciousness.
 
     Attributes:
         competition: What is held, what it is used to, and when something last ignited.
-        touched: Number of the event that renewed it.
     """
 
     competition: WorkspaceState
-    touched: int
 
 
 class Streams(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,3 +48,15 @@ class Streams(msgspec.Struct, frozen=True, kw_only=True):
         if len(kept) > MOST_SUBJECTS:
             del kept[min(kept, key=lambda name: kept[name].touched)]
         return Streams(events=events, by_subject=kept)
+
+    def merged(self, given: Streams, moves: Callable[[str], bool]) -> Streams:
+        """What goes on when some subjects come from another mind; nothing else is remembered here."""
+        by_subject = put_together(
+            self.by_subject,
+            given.by_subject,
+            moves,
+            own_events=self.events,
+            given_events=given.events,
+            most=MOST_SUBJECTS,
+        )
+        return Streams(events=max(self.events, given.events), by_subject=by_subject)

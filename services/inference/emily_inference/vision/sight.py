@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 from emily_contracts import Act, Broadcast, Outcome, Recollection, Status
 from emily_runtime import Refused
+from emily_runtime.subjects import Trace
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
@@ -24,12 +24,11 @@ from emily_inference.vision.sensing import readings
 _DIGIT_NAMES = tuple(str(digit) for digit in range(DIGITS))
 
 
-class Gaze(msgspec.Struct, frozen=True, kw_only=True):
+class Gaze(Trace, frozen=True, kw_only=True):
     """One subject's episode.
 
     Attributes:
         episode: Its name.
-        touched: Number of the event that touched it last.
         seen: One reading a place.
         pending: The place that was asked for and has not come yet.
         recalled: What memory answered before the first look; none when it was not asked.
@@ -37,7 +36,6 @@ class Gaze(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     episode: str
-    touched: int
     seen: tuple[Reading, ...] = ()
     pending: int | None = None
     recalled: tuple[Recollection, ...] | None = None
