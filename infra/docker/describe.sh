@@ -2,7 +2,7 @@
 # Writes what an image says of itself: how its service starts, and its settings in a container. The environment has
 # the last word, as always.
 set -eu
-name=$1 model=$2 module=${3:-emily_$1}
+name=$1 model=$2 module=${3:-emily_$(printf %s "$1" | tr - _)}
 
 mkdir -p /opt/emily/bin
 cat >/opt/emily/bin/start <<START

@@ -19,7 +19,7 @@ from engine import BUILD_TIMEOUT_S, ROOT, TIMEOUT_S, docker, environment, inspec
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(2 * BUILD_TIMEOUT_S)]
 
 MINDS = ("reflex", "workspace", "inference", "memory")
-PARTS = {"bus", "postgres", "router", *(f"blue-{mind}" for mind in MINDS)}
+PARTS = {"bus", "postgres", "router", "flag-service", *(f"blue-{mind}" for mind in MINDS)}
 LOOK = {
     "modality": "vision",
     "attended": "fovea",
@@ -89,6 +89,7 @@ def composed(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A blue system, up."""
     folder = tmp_path_factory.mktemp("composed")
     make_secrets(folder / ".emily" / "secrets")
+    (folder / "infra").symlink_to(ROOT / "infra")
     project = Composed(folder)
     started = time.monotonic()
     try:
@@ -126,6 +127,21 @@ def test_stimulus_is_answered_with_a_decision_of_all_tiers(composed: Composed) -
     assert {f"blue/{mind}" for mind in MINDS} <= set(health["alive"])
 
 
+def test_a_flag_of_the_files_is_served_to_who_has_a_token(composed: Composed) -> None:
+    asking = (
+        "import pathlib, urllib.request as u;"
+        "token = pathlib.Path('/run/secrets/flags_token').read_text().split()[1];"
+        "asked = u.Request('http://127.0.0.1:8080/api/v1/flags');"
+        "asked.add_header('Authorization', 'Bearer ' + token);"
+        "print(u.urlopen(asked).read().decode())"
+    )
+    said = composed.do("exec", "-T", "flag-service", "python3", "-c", asking)
+    assert said.returncode == 0, said.stderr
+    assert {"enable_gflownet_v2", "enable_alpha_phase_reset"} <= {
+        flag["key"] for flag in json.loads(said.stdout)["flags"]
+    }
+
+
 def test_what_is_worth_a_memory_is_stored_once(composed: Composed) -> None:
     assert composed.memories() == 0
     decision = ask(composed, FAILING, subject="host")
@@ -145,7 +161,7 @@ def test_only_the_door_is_published_and_on_loopback(composed: Composed) -> None:
     assert [each["HostIp"] for each in published["router"]["8080/tcp"]] == ["127.0.0.1"]
     for network in ("bus", "data"):
         assert inspected("network", f"{composed.name}_{network}")["Internal"]
-    assert _members(composed, "data") == {"postgres", "blue-memory"}
+    assert _members(composed, "data") == {"postgres", "blue-memory", "flag-service"}
     assert _members(composed, "edge") == {"router"}
 
 

@@ -11,7 +11,7 @@ from engine import BUILD_TIMEOUT_S, REVISION, ROOT, VERSION, built, docker, insp
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(BUILD_TIMEOUT_S)]
 
 LARGEST_MB = 250
-SERVICES = ("bus", "router", "blue-reflex", "blue-workspace", "blue-inference", "blue-memory")
+SERVICES = ("bus", "router", "flag-service", "blue-reflex", "blue-workspace", "blue-inference", "blue-memory")
 MODELS = {"blue-reflex": ["reflex.npz"], "blue-inference": ["inference.npz"]}
 HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 BUILDERS = ("pip", "pip3", "uv", "hatch", "gcc", "cc", "c++", "make", "ld", "strip", "git")
@@ -88,7 +88,7 @@ def test_wrong_settings_end_it_with_a_list_of_them(service: str, image: str) -> 
         done = docker("run", "--rm", *HARDENED, image, "--listen", "nonsense")
         assert done.returncode == 1
         return
-    name = service.removeprefix("blue-").upper()
+    name = service.removeprefix("blue-").upper().replace("-", "_")
     done = docker("run", "--rm", *HARDENED, f"--env=EMILY_{name}_NONSENSE=1", image)
     assert done.returncode == 2
     assert f"EMILY_{name}_NONSENSE" in done.stderr

@@ -92,6 +92,7 @@ def _packages(_: Layout) -> Finding:
         "sklearn",
         "emily_world",
         "emily_router",
+        "emily_flag_service",
         *(f"emily_{name}" for name in COGNITIVE),
     )
     for module in modules:

@@ -12,6 +12,10 @@ import msgspec
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
 from emily.errors import CommandError
 
+PASSWORD = "postgres_password"  # noqa: S105 - the name of a file  # pragma: allowlist secret
+ADDRESSES = ("memory_database_url", "flag_service_database_url")
+"""Where each service finds the database, password included."""
+FLAGS_TOKEN = "flags_token"  # noqa: S105 - the name of a file
 PASSWORD_BYTES = 24
 FOLDER_MODE = 0o700
 FILE_MODE = 0o644
@@ -47,37 +51,42 @@ def init(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> No
 
 
 def make_secrets(folder: Path) -> Made:
-    """The password of the database, and the address under which memory finds it with that password.
+    """The password of the database, the addresses under which services find it, and a token for flags.
 
     Raises:
-        CommandError: Everything is there, one can't be made, or the address is there without its password.
+        CommandError: Everything is there, one can't be made, or an address is there without its password.
     """
-    password_file, address_file = folder / "postgres_password", folder / "memory_database_url"
-    kept = tuple(str(file) for file in (password_file, address_file) if file.exists())
-    if len(kept) == 2:
+    password_file, *addresses = (folder / name for name in (PASSWORD, *ADDRESSES))
+    files = (password_file, *addresses, folder / FLAGS_TOKEN)
+    kept = tuple(str(file) for file in files if file.exists())
+    if len(kept) == len(files):
         raise CommandError(
-            f"{' and '.join(kept)} exist; nothing was overwritten",
+            f"all of {folder} exists; nothing was overwritten",
             "go on with docker compose up; docs/how-to/run-with-compose.md tells how to change a password",
         )
-    if address_file.exists():
+    orphan = next((file for file in addresses if file.exists()), None)
+    if orphan is not None and not password_file.exists():
         raise CommandError(
-            f"{address_file} exists without {password_file.name}; nothing was made",
+            f"{orphan} exists without {password_file.name}; nothing was made",
             "bring the password back from where you keep it, or move the address away to begin anew",
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(FOLDER_MODE)
-        if not kept:
+        if not password_file.exists():
             _write_new(password_file, secrets.token_hex(PASSWORD_BYTES))
         password = quote(password_file.read_text().strip(), safe="")
         address = f"postgresql://emily:{password}@postgres:5432/emily"  # pragma: allowlist secret
-        _write_new(address_file, address)
+        contents = dict.fromkeys(addresses, address)
+        contents[folder / FLAGS_TOKEN] = f"operator {secrets.token_urlsafe(PASSWORD_BYTES)}\n"
+        for file, content in contents.items():
+            if not file.exists():
+                _write_new(file, content)
     except OSError as failure:
         raise CommandError(
             f"{failure.filename}: {failure.strerror}", "choose a folder that can be written with --state-dir"
         ) from None
-    made = tuple(str(file) for file in (password_file, address_file) if str(file) not in kept)
-    return Made(made=made, kept=kept)
+    return Made(made=tuple(str(file) for file in files if str(file) not in kept), kept=kept)
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from emily_postgres import url_of
 
 COGNITIVE = ("reflex", "workspace", "inference")
-NICENESS = {"inference": 5, "memory": 5, "postgres": 5}
+NICENESS = {"inference": 5, "memory": 5, "flag-service": 5, "postgres": 5}
 """A reflex does not wait for a thought: who thinks longest stands back when cores are scarce."""
 Tier = Literal["alpha", "allostasis", "workspace", "hypotheses"]
 ABLATIONS: dict[str, tuple[str, str]] = {
@@ -23,6 +23,8 @@ ABLATIONS: dict[str, tuple[str, str]] = {
     "recall": ("inference", "RECALL"),
 }
 """Which service, and which of its settings, takes a tier out."""
+SHIPPED_FLAGS = Path(__file__).parents[3] / "infra" / "flags"
+"""Flags that come with a checkout."""
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +37,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         colour: Of its one cognitive stack.
         ablate: Tiers that are taken out.
         seed: Of the split of the digits and of all sampling.
-        memory: Whether she remembers episodes, in a database of her own.
+        memory: Whether she remembers episodes, in a database of her own, where flags are kept too.
     """
 
     state_dir: Path = Path(".emily")
@@ -165,6 +167,7 @@ def parts(layout: Layout) -> tuple[Part, ...]:
         "workspace": {},
         "inference": {"MODEL": str(inference), "SEED": str(layout.seed)},
         "memory": {"DATABASE_URL": url_of(layout.database)},
+        "flag-service": {"DATABASE_URL": url_of(layout.database), **_shipped_flags()},
         "router": {"COLOUR": layout.colour, "HTTP_PORT": str(layout.http_port)},
     }
     for tier in layout.ablate:
@@ -172,7 +175,7 @@ def parts(layout: Layout) -> tuple[Part, ...]:
         own[service][setting] = "false"
     services = (
         *((name, colour) for name in COGNITIVE),
-        *((("memory", colour),) if layout.memory else ()),
+        *((("memory", colour), ("flag-service", "emily")) if layout.memory else ()),
         ("router", "emily"),
     )
     database = Part(
@@ -190,10 +193,10 @@ def parts(layout: Layout) -> tuple[Part, ...]:
             Part(
                 name=name,
                 namespace=namespace,
-                module=f"emily_{name}",
+                module=f"emily_{name.replace('-', '_')}",
                 environment=service_environment(layout, name, namespace, own[name]),
                 niceness=NICENESS.get(name, 0),
-                awaited=name != "memory",
+                awaited=name not in ("memory", "flag-service"),
             )
             for name, namespace in services
         ),
@@ -209,7 +212,8 @@ def service_environment(layout: Layout, name: str, namespace: str, own: dict[str
         **own,
     }
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return threads | {f"EMILY_{name.upper()}_{key}": value for key, value in settings.items()}
+    prefix = f"EMILY_{name.upper().replace('-', '_')}"
+    return threads | {f"{prefix}_{key}": value for key, value in settings.items()}
 
 
 def free_port() -> int:
@@ -240,6 +244,10 @@ def alive(pid: int) -> bool:
     except PermissionError:
         return True
     return state != "Z"
+
+
+def _shipped_flags() -> dict[str, str]:
+    return {"FLAGS_DIR": str(SHIPPED_FLAGS)} if SHIPPED_FLAGS.is_dir() else {}
 
 
 def _models(layout: Layout) -> tuple[Path, Path]:

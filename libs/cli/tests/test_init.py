@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from emily.app import app
 from typer.testing import CliRunner, Result
+
+MADE = ["postgres_password", "memory_database_url", "flag_service_database_url", "flags_token"]
 
 
 def init(state_dir: Path) -> Result:
@@ -18,10 +21,12 @@ def test_password_is_made_and_only_the_folder_closes_it(tmp_path: Path) -> None:
     finished = init(tmp_path / "emily")
     assert finished.exit_code == 0, finished.output
     folder = tmp_path / "emily" / "secrets"
-    password, address = folder / "postgres_password", folder / "memory_database_url"
-    assert json.loads(finished.stdout) == {"made": [str(password), str(address)], "kept": []}
+    password, *addresses, token = (folder / name for name in MADE)
+    assert json.loads(finished.stdout) == {"made": [str(folder / name) for name in MADE], "kept": []}
     assert len(password.read_text()) == 48
-    assert address.read_text().startswith(f"postgresql://emily:{password.read_text()}@postgres:")
+    for address in addresses:
+        assert address.read_text() == f"postgresql://emily:{password.read_text()}@postgres:5432/emily"
+    assert re.fullmatch(r"operator \S{32}\n", token.read_text())
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o644}
 
@@ -47,11 +52,23 @@ def test_a_password_made_by_hand_is_kept_and_used(tmp_path: Path) -> None:
     (folder / "postgres_password").write_text("by/hand\n")
     finished = init(tmp_path)
     assert json.loads(finished.stdout) == {
-        "made": [str(folder / "memory_database_url")],
+        "made": [str(folder / name) for name in MADE[1:]],
         "kept": [str(folder / "postgres_password")],
     }
     address = (folder / "memory_database_url").read_text()
     assert address.startswith("postgresql://emily:by%2Fhand@postgres:")  # pragma: allowlist secret
+
+
+def test_what_a_later_version_needs_is_added(tmp_path: Path) -> None:
+    init(tmp_path)
+    folder = tmp_path / "secrets"
+    before = {name: (folder / name).read_text() for name in MADE}
+    for name in MADE[2:]:
+        (folder / name).unlink()
+    assert json.loads(init(tmp_path).stdout)["made"] == [str(folder / name) for name in MADE[2:]]
+    assert {name: (folder / name).read_text() for name in MADE[:3]} == {
+        name: before[name] for name in MADE[:3]
+    }
 
 
 @pytest.mark.parametrize(
