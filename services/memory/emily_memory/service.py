@@ -12,7 +12,7 @@ import anyio.to_thread
 import psycopg
 from emily_bus import AskRefused, Subscription
 from emily_contracts import StoreRequest
-from emily_contracts.topics import EXPERIENCE
+from emily_contracts.topics import EXPERIENCE, STANDING
 from emily_postgres import reached, url_of
 from emily_runtime import Life, Service
 from emily_runtime.logs import get_logger
@@ -28,6 +28,7 @@ from emily_memory.memory import Memory, remembering
 from emily_memory.metrics import Metrics
 from emily_memory.queries import Answer
 from emily_memory.settings import MemorySettings
+from emily_memory.shadowing import Shadowing
 from emily_memory.store import spaces
 from emily_memory.store.database import Database, opened
 from emily_memory.upkeep.consolidation import Consolidating
@@ -85,8 +86,12 @@ class MemoryService(Service[MemorySettings]):
                 await stack.enter_async_context(
                     life.bus.serve(query, partial(_answered, life, memory, answer))
                 )
-            lived = life.bus.subscribe(EXPERIENCE)
-            background.start_soon(_live, memory, await stack.enter_async_context(life.observe(lived)))
+            shadowing = Shadowing()
+            standings = await stack.enter_async_context(life.bus.subscribe(STANDING))
+            await shadowing.ask(life.bus)
+            background.start_soon(shadowing.follow, standings)
+            lived = await stack.enter_async_context(life.observe(life.bus.subscribe(EXPERIENCE)))
+            background.start_soon(_live, memory, shadowing, lived)
             self._rooms = Rooms(database, memory.store, memory.recall, memory.metrics)
             life.ready("queries")
             await life.stopping.wait()
@@ -114,11 +119,14 @@ class MemoryService(Service[MemorySettings]):
         return database
 
 
-async def _live(memory: Memory, experiences: Subscription) -> None:
-    """Stores what a mind wants to remember; a mind is never slowed down by it."""
+async def _live(memory: Memory, shadowing: Shadowing, experiences: Subscription) -> None:
+    """Stores what a mind wants to remember, unless it is a shadow; a mind is never slowed down by it."""
     async with anyio.create_task_group() as storing:
         async for request in experiences:
-            storing.start_soon(_store, memory, request)
+            if shadowing.keeps:
+                storing.start_soon(_store, memory, request)
+            else:
+                memory.metrics.rejected.labels("shadow").inc()
 
 
 async def _store(memory: Memory, request: StoreRequest) -> None:
