@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from emily_postgres import Connection
 
-LOOKED_FOR = 600
+LOOKED_FOR = 300
 """Episodes that the words looked for may stand in together; rarer words come first."""
 MOST_WORDS = 64
 K1, B = 1.2, 0.75

@@ -23,8 +23,10 @@ from emily_memory.store.spaces import tables
 
 EXACT_UP_TO = 6000
 """Selected vectors that are looked at one by one; beyond, the index is walked."""
-FEWEST_CANDIDATES = 64
+FEWEST_CANDIDATES = 40
 CANDIDATES_PER_ANSWER = 4
+SPARE = 6
+"""Nearest episodes looked at beyond those asked for, since some may be archived."""
 COUNT_HOLDS_S = 5.0
 MOST_COUNTS = 1024
 
@@ -83,7 +85,8 @@ class Recaller:
             )
             if weights.plain and sought.vector is not None:
                 statement = plain(tables(sought.space), selected, exact=few)
-                rows = await _rows(connection, statement, chosen | _plain_values(sought))
+                values = chosen | _plain_values(sought) | {"candidates": request.limit + SPARE}
+                rows = await _rows(connection, statement, values)
                 if len(rows) == request.limit:
                     found = tuple(_episode(row[:-1], 1.0 - row[-1], None) for row in rows)
                     return Recalled(found, "exact" if few else "hnsw", exhausted=False)

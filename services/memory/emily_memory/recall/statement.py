@@ -87,22 +87,28 @@ def scored(tables: Tables | None, conditions: Conditions, *, exact: bool, words:
         if tables is not None
         else _sql("SELECT NULL::uuid AS id, NULL::float8 AS distance WHERE false")
     )
+    found = _sql(
+        "dense AS MATERIALIZED ({dense}), lexical AS MATERIALIZED ({lexical}),"
+        " candidate AS (SELECT {columns}, {distance} AS distance, c.bm25"
+        " FROM (SELECT id, min(distance) AS distance, max(bm25) AS bm25 FROM (SELECT id, distance,"
+        "  NULL::float8 AS bm25 FROM dense UNION ALL SELECT id, NULL, bm25 FROM lexical) u GROUP BY id) c"
+        if words
+        else "candidate AS (SELECT {columns}, c.distance, NULL::float8 AS bm25 FROM ({dense}) c"
+    ).format(
+        dense=dense,
+        lexical=_lexical(conditions),
+        columns=_sql(_QUALIFIED),
+        distance=_distance(tables, near=True),
+    )
     return (
         _sql(
-            "WITH dense AS MATERIALIZED ({dense}), lexical AS MATERIALIZED ({lexical}),"
-            " candidate AS (SELECT {columns}, {distance} AS distance, c.bm25"
-            " FROM (SELECT id, min(distance) AS distance, max(bm25) AS bm25 FROM (SELECT id, distance,"
-            "  NULL::float8 AS bm25 FROM dense UNION ALL SELECT id, NULL, bm25 FROM lexical) u GROUP BY id) c"
-            " CROSS JOIN LATERAL (SELECT * FROM episode e WHERE e.id = c.id AND {where} LIMIT 1) e {vectors})"
-            " {score}"
+            "WITH {found} CROSS JOIN LATERAL (SELECT * FROM episode e"
+            " WHERE e.id = c.id AND {where} LIMIT 1) e {vectors}) {score}"
         )
         .format(
-            dense=dense,
-            lexical=_lexical(conditions) if words else _NO_WORDS,
-            columns=_sql(_QUALIFIED),
-            distance=_distance(tables, near=True) if words else _sql("c.distance"),
-            vectors=_vectors(tables, only_missing=True) if words else _sql(""),
+            found=found,
             where=conditions.of_episode(),
+            vectors=_vectors(tables, only_missing=True) if words else _sql(""),
             score=_score(affect),
         )
         .as_bytes()

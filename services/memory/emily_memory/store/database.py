@@ -9,10 +9,12 @@ from importlib import resources
 from weakref import WeakKeyDictionary
 
 import anyio.to_thread
+import msgspec
 from emily_postgres import Connection, Pool, open_pool
 from emily_postgres.migrating import Database as Schema
 from emily_postgres.migration import Migration, load, spoken
 from pgvector.psycopg import register_vector_async
+from psycopg.types.json import set_json_loads
 
 from emily_memory.store.record import STAGING
 
@@ -85,6 +87,7 @@ async def opened(
 
     async def reading(connection: Connection) -> None:
         await register_vector_async(connection)
+        set_json_loads(msgspec.json.decode, connection)
         await connection.execute(f"SET ROLE {READER}")
 
     settings = {**SCANNED, "hnsw.ef_search": str(ef_search)}
