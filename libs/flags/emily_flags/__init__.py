@@ -4,7 +4,7 @@ from emily_flags.definition import Flag, document_of, parse_document, parse_flag
 from emily_flags.errors import FlagsError, InvalidFlag
 from emily_flags.evaluation import Evaluator
 from emily_flags.files import load_file, load_folder
-from emily_flags.following import following
+from emily_flags.following import following, following_on
 from emily_flags.provider import EmilyProvider
 from emily_flags.replica import Replica
 
@@ -17,6 +17,7 @@ __all__ = [
     "Replica",
     "document_of",
     "following",
+    "following_on",
     "load_file",
     "load_folder",
     "parse_document",

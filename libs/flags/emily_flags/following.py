@@ -35,8 +35,23 @@ async def following(
     Raises:
         BusUnavailable: No session opened in time.
     """
+    async with (
+        Bus.open(settings, namespace=namespace, name=name) as bus,
+        following_on(bus, cache=cache) as replica,
+    ):
+        yield replica
+
+
+@asynccontextmanager
+async def following_on(bus: Bus, *, cache: Path | None = None) -> AsyncIterator[Replica]:
+    """A replica that follows the flag-service, over a session that is open in its namespace.
+
+    Args:
+        bus: The session.
+        cache: As for `following`.
+    """
     replica = Replica(cache)
-    async with Bus.open(settings, namespace=namespace, name=name) as bus, anyio.create_task_group() as tasks:
+    async with anyio.create_task_group() as tasks:
         await tasks.start(_follow, bus, replica)
         yield replica
         tasks.cancel_scope.cancel()

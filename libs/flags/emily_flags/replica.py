@@ -79,6 +79,13 @@ class Replica:
         except Exception:  # whatever is wrong with a flag, the code goes on
             return default
 
+    def variant(self, key: str, *, targeting_key: str) -> str | None:
+        """The variant that a key is given; none when that is for the code to say."""
+        try:
+            return self._evaluator.value(key, EvaluationContext(targeting_key)).variant
+        except Exception:  # whatever is wrong with a flag, the code goes on
+            return None
+
     @property
     def stale(self) -> bool:
         """Whether the flag-service has not been heard for longer than it promised."""

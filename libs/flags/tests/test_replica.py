@@ -134,3 +134,16 @@ def test_a_cache_that_can_not_be_written_stops_nothing(tmp_path: Path, on: Flag)
     replica = Replica(tmp_path / "file" / "flags.json")
     assert replica.take(snapshot(on))
     assert replica.enabled("a")
+
+
+def test_a_variant_is_given_by_name_or_left_to_the_code(canary: Flag) -> None:
+    replica = Replica()
+    assert replica.variant("canary", targeting_key="subject-1") is None
+    killed = parse_flag("killed", define(state="DISABLED"))
+    words = parse_flag("words", define(variants={"red": "r", "blue": "b"}, defaultVariant="blue"))
+    replica.take(snapshot(canary, killed, words))
+    given = {replica.variant("canary", targeting_key=f"subject-{number}") for number in range(100)}
+    assert given == {"on", "off"}
+    assert replica.variant("words", targeting_key="subject-1") == "blue"
+    assert replica.variant("killed", targeting_key="subject-1") is None
+    assert replica.variant("nothing", targeting_key="subject-1") is None

@@ -77,7 +77,9 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         if answered is not None:
             return state, (Emission(DECISION, answered),)
         state, thought = self._thought(replace(state, events=state.events + 1), event)
-        answer = decision(thought, event, replace(self._provenance, cold_start=state.cold_start))
+        answer = decision(
+            thought, event, replace(self._provenance, cold_start=state.cold_start, flags=event.flags)
+        )
         answers = state.answered | {str(event.stimulus_id): answer}
         if len(answers) > self.settings.answers:
             del answers[min(answers)]
@@ -95,7 +97,7 @@ class Inference(Mind[InferenceSettings, InferenceState]):
     def told(self, state: InferenceState, event: Broadcast, answer: Recall | None) -> InferenceState:
         """The state with the episode begun and what memory told of it."""
         recalled = recollection.recollections(answer)
-        gaze = begun(event.episode, state.events + 1, recalled)
+        gaze = begun(event, state.events + 1, recalled)
         return replace(state, gazes=self._remembered(state.gazes, event.subject, gaze))
 
     def merged(

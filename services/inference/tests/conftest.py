@@ -69,6 +69,7 @@ def show() -> Show:
         modulation: Modulation = Modulation(),  # noqa: B008
         stimulus: UUID | None = None,
         error: float = 0.0,
+        flags: dict[str, str] | None = None,
     ) -> Broadcast:
         nonlocal moment
         moment += 1
@@ -89,6 +90,7 @@ def show() -> Show:
             outcome=outcome,
             reflex=reflex,
             reward_prediction_error=error,
+            flags=flags or {},
         )
 
     return broadcast

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emily_contracts import GatedSignal, Signal, Stimulus
+from emily_contracts.flags import ALPHA_PHASE_RESET
 from emily_instinct.alpha import AlphaOscillator
 
 ATTENDED_POWER = 0.1
@@ -15,13 +16,15 @@ PEAK = 0.0
 def turn_to(stimulus: Stimulus, oscillator: AlphaOscillator, at: float) -> AlphaOscillator:
     """The rhythm, begun anew by the onset of the stimulus, with little power over what is attended.
 
-    Without an attended channel every channel is attended.
+    Without an attended channel every channel is attended. Where the flag says so, an onset does not begin it
+    anew: it runs on since it was begun last.
     """
     power = {
         signal.channel: ATTENDED_POWER if stimulus.attended in (None, signal.channel) else IGNORED_POWER
         for signal in stimulus.signals
     }
-    return oscillator.reset(at, PEAK).attend(power)
+    runs_on = stimulus.flags.get(ALPHA_PHASE_RESET) == "off"
+    return (oscillator if runs_on else oscillator.reset(at, PEAK)).attend(power)
 
 
 def gate(stimulus: Stimulus, oscillator: AlphaOscillator, at: float) -> tuple[GatedSignal, ...]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+import pytest
 from emily_contracts import Signal, Stimulus
+from emily_contracts.flags import ALPHA_PHASE_RESET
 from emily_instinct.alpha import AlphaOscillator
-from emily_reflex.attention import gate, turn_to, ungated
+from emily_reflex.attention import ATTENDED_POWER, PEAK, gate, turn_to, ungated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 type Sense = Callable[..., Stimulus]
 
@@ -62,6 +65,16 @@ def test_an_onset_begins_the_rhythm_anew(sense: Sense) -> None:
     for origin in (0.0, at - 0.031, at - 7.7):
         before = AlphaOscillator(origin=origin)
         assert turn_to(stimulus, before, at) == turn_to(stimulus, AlphaOscillator(), at)
+
+
+@pytest.mark.parametrize(("variant", "begins"), [("on", True), ("off", False), ("odd", True)])
+def test_a_flag_lets_the_rhythm_run_on(sense: Sense, variant: str, begins: bool) -> None:
+    stimulus = replace(sense(*signals([1.0, 0.2])), flags={ALPHA_PHASE_RESET: variant})
+    at = stimulus.at.timestamp()
+    before = AlphaOscillator(origin=at - 0.031)
+    after = turn_to(stimulus, before, at)
+    assert after.phase(at) == (PEAK if begins else before.phase(at))
+    assert dict(after.power) == {"channel-0": ATTENDED_POWER, "channel-1": ATTENDED_POWER}
 
 
 @laws

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from emily_inference.vision import hypothesising
 from emily_inference.vision.beliefs import Likelihood, Reading, posterior
 from emily_inference.vision.hypotheses import STRUCTURES, UNCHANGED
+from emily_inference.vision.hypothesising import DEFAULT, Sampling
 from emily_inference.vision.learning import Rates, learned_counts, structure_evidence
 from emily_inference.vision.model import VisionModel
 
@@ -25,6 +26,7 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
         sampler: Draws structures in proportion to prior and evidence.
         episodes: That were learned from.
         hypotheses: Structures under which pictures are seen, likeliest first.
+        variants: Sampling of those variants of it under which something was learned.
     """
 
     counts: NDArray[np.float64]
@@ -32,6 +34,12 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
     sampler: GFlowNet
     episodes: int = 0
     hypotheses: tuple[int, ...] = (UNCHANGED,)
+    variants: dict[str, Sampling] = {}
+
+    def under(self, variant: str) -> Knowledge:
+        """As a subject of a variant has it: with the hypotheses of its sampler, once that has learned."""
+        own = self.variants.get(variant)
+        return self if own is None else replace(self, hypotheses=own.hypotheses)
 
     def weights(self) -> NDArray[np.float64]:
         """(K,) posterior probabilities of the hypotheses among themselves."""
@@ -58,15 +66,21 @@ def learn(
     rates: Rates,
     seed: int,
     hypothesise: bool,
+    variant: str = DEFAULT,
 ) -> Knowledge:
-    """What is known after an episode whose digit became known."""
-    styles = posterior(compiled, seen)[digit].reshape(len(knowledge.hypotheses), -1).sum(axis=0)
+    """What is known after an episode whose digit became known.
+
+    Evidence is of the world, and all learn from it: the samplers of all variants are trained alike, whoever's
+    episode it was, and so can be compared.
+    """
+    hypotheses = knowledge.under(variant).hypotheses
+    styles = posterior(compiled, seen)[digit].reshape(len(hypotheses), -1).sum(axis=0)
     counts = learned_counts(
         knowledge.counts,
         styles / styles.sum(),
         seen,
         digit=digit,
-        structure=knowledge.hypotheses[0],
+        structure=hypotheses[0],
         rates=rates,
     )
     learned = replace(knowledge, counts=counts, episodes=knowledge.episodes + 1)
@@ -75,7 +89,26 @@ def learn(
     explained = structure_evidence(knowledge.counts, model.prior, seen, digit)
     evidence = rates.memory * knowledge.evidence + explained
     evidence -= evidence.max()
-    rng = np.random.default_rng([seed, knowledge.episodes])
-    sampler = hypothesising.retrained(knowledge.sampler, evidence, rng)
-    hypotheses = hypothesising.weighed(sampler, evidence, knowledge.hypotheses, rng)
-    return replace(learned, evidence=evidence, sampler=sampler, hypotheses=hypotheses)
+    whole = Sampling(sampler=knowledge.sampler, hypotheses=knowledge.hypotheses)
+    learning = {DEFAULT: whole} | _begun(knowledge, variant, seed)
+    after = {
+        name: sampling.learned(name, evidence, _dice(seed, knowledge.episodes, name))
+        for name, sampling in learning.items()
+    }
+    whole = after.pop(DEFAULT)
+    return replace(
+        learned, evidence=evidence, sampler=whole.sampler, hypotheses=whole.hypotheses, variants=after
+    )
+
+
+def _begun(knowledge: Knowledge, variant: str, seed: int) -> dict[str, Sampling]:
+    """The variants that learn, with one that is new."""
+    if variant == DEFAULT or variant in knowledge.variants:
+        return knowledge.variants
+    fresh = Sampling(sampler=hypothesising.unbiased_sampler(seed, variant), hypotheses=knowledge.hypotheses)
+    return knowledge.variants | {variant: fresh}
+
+
+def _dice(seed: int, episodes: int, variant: str) -> np.random.Generator:
+    """Of one variant after one episode: what it draws depends on no other."""
+    return np.random.default_rng([seed, episodes, *variant.encode()])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from emily_contracts import Act, Broadcast, Outcome, Recollection, Status
+from emily_contracts.flags import GFLOWNET_V2
 from emily_runtime import Refused
 from emily_runtime.subjects import Trace
 from msgspec.structs import replace
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 
 from emily_inference.draw import draw
 from emily_inference.thought import Thought
-from emily_inference.vision import acting, beliefs, knowledge
+from emily_inference.vision import acting, beliefs, hypothesising, knowledge
 from emily_inference.vision.beliefs import Likelihood, Reading
 from emily_inference.vision.expecting import expectation
 from emily_inference.vision.grey import DIGITS, SIDE
 from emily_inference.vision.hypotheses import STRUCTURES
+from emily_inference.vision.hypothesising import DEFAULT
 from emily_inference.vision.knowledge import Knowledge
 from emily_inference.vision.learning import Rates
 from emily_inference.vision.model import VisionModel
@@ -33,6 +35,7 @@ class Gaze(Trace, frozen=True, kw_only=True):
         pending: The place that was asked for and has not come yet.
         recalled: What memory answered before the first look; none when it was not asked.
         expected: (DIGITS,) how much likelier than the model says each digit is by it; none when by nothing.
+        variant: Of sampling, that held when the episode began, and holds to its end.
     """
 
     episode: str
@@ -40,6 +43,7 @@ class Gaze(Trace, frozen=True, kw_only=True):
     pending: int | None = None
     recalled: tuple[Recollection, ...] | None = None
     expected: NDArray[np.float64] | None = None
+    variant: str = DEFAULT
 
     @property
     def fresh(self) -> bool:
@@ -47,9 +51,15 @@ class Gaze(Trace, frozen=True, kw_only=True):
         return self.pending is None and not self.seen
 
 
-def begun(episode: str, touched: int, recalled: tuple[Recollection, ...]) -> Gaze:
-    """An episode that is looked at with what memory tells about it."""
-    return Gaze(episode=episode, touched=touched, recalled=recalled, expected=expectation(recalled))
+def begun(broadcast: Broadcast, touched: int, recalled: tuple[Recollection, ...] | None = None) -> Gaze:
+    """An episode that is looked at, with what memory tells about it when it was asked."""
+    return Gaze(
+        episode=broadcast.episode,
+        touched=touched,
+        recalled=recalled,
+        expected=None if recalled is None else expectation(recalled),
+        variant=hypothesising.known(broadcast.flags.get(GFLOWNET_V2, DEFAULT)),
+    )
 
 
 class Sight:
@@ -61,7 +71,7 @@ class Sight:
         self._hypothesise = hypothesise
         self._preferences = acting.Preferences()
         self._rates = Rates()
-        self._compiled: tuple[Knowledge, Likelihood] | None = None
+        self._compiled: tuple[Knowledge, dict[tuple[int, ...], Likelihood]] | None = None
 
     def think(
         self, known: Knowledge, gaze: Gaze | None, broadcast: Broadcast, *, event: int
@@ -72,7 +82,7 @@ class Sight:
             Refused: A conscious signal is no reading of a place.
         """
         if gaze is None or gaze.episode != broadcast.episode:
-            gaze = Gaze(episode=broadcast.episode, touched=event)
+            gaze = begun(broadcast, event)
         seen = {reading.place: reading for reading in gaze.seen} | readings(broadcast)
         recalled = gaze.recalled if gaze.fresh else None
         gaze = replace(gaze, touched=event, seen=tuple(seen.values()))
@@ -98,25 +108,31 @@ class Sight:
         return knowledge.learn(
             known,
             self._model,
-            self._likelihood(known),
+            self._likelihood(known, gaze.variant),
             gaze.seen,
             int(outcome.label),
             rates=replace(self._rates, counts=self._rates.counts * (1 + abs(surprise))),
             seed=self._seed,
             hypothesise=self._hypothesise,
+            variant=gaze.variant,
         )
 
-    def _likelihood(self, known: Knowledge) -> Likelihood:
-        """The likelihood of what is known, computed once for each value of it."""
+    def _likelihood(self, known: Knowledge, variant: str) -> Likelihood:
+        """The likelihood of what is known to a variant, computed once for each value of it."""
         if self._compiled is None or self._compiled[0] is not known:
-            compiled = beliefs.likelihood(known.counts, self._model.prior, known.hypotheses, known.weights())
-            self._compiled = known, compiled
-        return self._compiled[1]
+            self._compiled = known, {}
+        view, compiled = known.under(variant), self._compiled[1]
+        if view.hypotheses not in compiled:
+            compiled[view.hypotheses] = beliefs.likelihood(
+                view.counts, self._model.prior, view.hypotheses, view.weights()
+            )
+        return compiled[view.hypotheses]
 
     def _thought(self, known: Knowledge, gaze: Gaze, broadcast: Broadcast) -> Thought:
-        likelihood = self._likelihood(known)
+        likelihood = self._likelihood(known, gaze.variant)
+        hypotheses = known.under(gaze.variant).hypotheses
         joint = beliefs.posterior(likelihood, gaze.seen, gaze.expected)
-        by_factor = joint.reshape(DIGITS, len(known.hypotheses), -1)
+        by_factor = joint.reshape(DIGITS, len(hypotheses), -1)
         digit = by_factor.sum(axis=(1, 2))
         weighed = acting.weigh(
             digit,
@@ -125,7 +141,7 @@ class Sight:
             self._preferences,
             broadcast.modulation,
         )
-        structures = tuple(str(STRUCTURES[index]) for index in known.hypotheses)
+        structures = tuple(str(STRUCTURES[index]) for index in hypotheses)
         conscious = bool(broadcast.contents)
         policy = acting.chosen(weighed, draw(self._seed, broadcast.stimulus_id))
         act = _act(policy, weighed) if conscious else _look_again(gaze, weighed)
