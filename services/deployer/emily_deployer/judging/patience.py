@@ -26,11 +26,13 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait for certainty.
 
     Attributes:
+        least_s: Before a promotion: what needs time to show is given some.
         seconds: At most.
         stimuli: Of the new colour at most.
         undecided: What happens then.
     """
 
+    least_s: Annotated[float, Meta(ge=0, le=86_400)] = 2.0
     seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
     stimuli: Annotated[int, Meta(gt=0)] = 100_000
     undecided: Undecided = Undecided.PROMOTE

@@ -1,0 +1,1 @@
+"""What starts and stops colours: processes of the embedded system, or containers of Compose."""

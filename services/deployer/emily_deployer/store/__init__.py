@@ -1,0 +1,1 @@
+"""Where deploys are kept: in PostgreSQL, or in a journal where there is no database."""

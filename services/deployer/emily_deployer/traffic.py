@@ -1,0 +1,103 @@
+"""The router as the deployer sees it: which colour answers whom, read and changed over the bus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from emily_bus import AskError, Bus, ErrorReply
+from emily_contracts.routing import ChangeTraffic, ColourStatus, RoutingTable, Traffic, TrafficRequest
+from emily_contracts.topics import CHANGE_TRAFFIC, CURRENT_TRAFFIC
+
+from emily_deployer.errors import StepFailed
+
+ASK_TIMEOUT_S = 2.0
+CHANGE_TIMEOUT_S = 5.0
+ATTEMPTS = 5
+
+
+class Roles(NamedTuple):
+    """What each colour is to do."""
+
+    active: str
+    canary: str | None = None
+    weight: int = 0
+    shadow: str | None = None
+
+    @classmethod
+    def of(cls, table: RoutingTable) -> Roles:
+        """By a routing table."""
+        return cls(table.active, table.canary, table.weight, table.shadow)
+
+
+class Switchboard(Protocol):
+    """What directs the traffic. Each method raises `StepFailed` when it does not answer or refuses."""
+
+    async def now(self) -> Traffic:
+        """The routing table and how the colours are."""
+
+    async def direct(
+        self, roles: Roles, reason: str, *, handover: Literal["state", "none"] = "state"
+    ) -> None:
+        """Give the colours these roles; nothing happens when they have them."""
+
+
+class Router:
+    """The real one, asked in the root namespace.
+
+    Args:
+        bus: In the root namespace.
+        token_file: Holds `TOKEN`, or `NAME TOKEN`, of who may direct the traffic; read at each change.
+    """
+
+    def __init__(self, bus: Bus, token_file: Path) -> None:
+        self._bus = bus
+        self._token_file = token_file
+
+    async def now(self) -> Traffic:
+        """The routing table and how the colours are."""
+        try:
+            return await self._bus.ask(CURRENT_TRAFFIC, TrafficRequest(), timeout=ASK_TIMEOUT_S)
+        except AskError as failure:
+            raise StepFailed(f"the router does not tell its table: {failure}") from None
+
+    async def direct(
+        self, roles: Roles, reason: str, *, handover: Literal["state", "none"] = "state"
+    ) -> None:
+        """Compare and set; looked at again when somebody else was faster."""
+        said = ""
+        for _ in range(ATTEMPTS):
+            table = (await self.now()).table
+            if Roles.of(table) == roles:
+                return
+            change = ChangeTraffic(
+                token=self._token(),
+                version=table.version,
+                handover=handover,
+                reason=reason[:1000],
+                **roles._asdict(),
+            )
+            try:
+                await self._bus.ask(CHANGE_TRAFFIC, change, timeout=CHANGE_TIMEOUT_S)
+            except ErrorReply as refusal:
+                said = str(refusal)
+                if (await self.now()).table.version == table.version:
+                    break
+            except AskError as failure:
+                said = str(failure)
+        if Roles.of((await self.now()).table) != roles:
+            raise StepFailed(f"the router does not direct traffic anew: {said}")
+
+    def _token(self) -> str:
+        try:
+            words = self._token_file.read_text().split("\n", 1)[0].split()
+        except OSError as failure:
+            raise StepFailed(f"{self._token_file}: {failure.strerror}; name the router's token") from None
+        if not words:
+            raise StepFailed(f"{self._token_file}: holds no token; write TOKEN, or NAME TOKEN")
+        return words[-1]
+
+
+def status_of(traffic: Traffic, colour: str) -> ColourStatus | None:
+    """How a colour is; none when the router does not know it."""
+    return next((each for each in traffic.colours if each.name == colour), None)
