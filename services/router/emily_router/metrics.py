@@ -18,6 +18,7 @@ class Metrics:
         repeated: Stimuli that came again while in flight.
         late: Decisions for nothing in flight.
         forwarded_twice: Stimuli sent again after silence.
+        untold: Exposures that nobody was told of, for want of room.
         in_flight: Answers owed now.
         admitted: Answers that may be owed at once now.
         latency: Seconds from acceptance to the answer.
@@ -34,6 +35,7 @@ class Metrics:
         self.repeated = counter("repeated", "Stimuli that came again while in flight.")
         self.late = counter("late", "Decisions for nothing in flight.")
         self.forwarded_twice = counter("forwarded_twice", "Stimuli sent again after silence.")
+        self.untold = counter("untold_exposures", "Exposures that nobody was told of.")
         self.in_flight = Gauge("emily_router_in_flight", "Answers owed now.", registry=registry)
         self.admitted = Gauge(
             "emily_router_admitted", "Answers that may be owed at once now.", registry=registry

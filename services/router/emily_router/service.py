@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import anyio
 from emily_bus import Bus, Subscription
 from emily_contracts.topics import ACTION, DECISION, INBOUND_OUTCOME, INBOUND_STIMULUS, PERCEPT
+from emily_flags import following_on
 from emily_runtime import Life, Service
 from emily_runtime.logs import get_logger
 from litestar import Litestar
@@ -17,6 +18,7 @@ from emily_router.journal import Journal, Recovery
 from emily_router.metrics import Metrics
 from emily_router.settings import RouterSettings
 from emily_router.traffic import TICK_S, Traffic
+from emily_router.variants import Variants
 
 _log = get_logger(__name__)
 
@@ -46,6 +48,9 @@ class Router(Service[RouterSettings]):
                 Bus.open(life.bus_settings(), namespace=namespace, name=self.name)
             )
             metrics = Metrics(life.registry)
+            cache = settings.state_dir / "router" / "flags.json"
+            replica = await stack.enter_async_context(following_on(life.bus, cache=cache))
+            variants = Variants(replica, metrics.untold)
             traffic = Traffic(
                 settings,
                 root=life.bus,
@@ -53,10 +58,12 @@ class Router(Service[RouterSettings]):
                 journal=journal,
                 metrics=metrics,
                 tracer=life.tracer,
+                variants=variants,
             )
             heard = await stack.enter_async_context(colour.subscribe(PERCEPT, DECISION))
             actions = await stack.enter_async_context(life.bus.subscribe(ACTION))
             tasks = await stack.enter_async_context(anyio.create_task_group())
+            tasks.start_soon(variants.tell, life.bus)
             tasks.start_soon(traffic.keep_time)
             tasks.start_soon(traffic.outbox.run)
             tasks.start_soon(traffic.hear, life.observe(heard))

@@ -34,6 +34,7 @@ from emily_router.outbox import Outbox
 from emily_router.settings import RouterSettings
 from emily_router.stream import Stream
 from emily_router.table import RoutingTable, route
+from emily_router.variants import Variants
 
 TICK_S = 0.01
 RETRY_AFTER_S = 1
@@ -69,6 +70,7 @@ class Traffic:
         journal: Journal,
         metrics: Metrics,
         tracer: Tracer,
+        variants: Variants,
     ) -> None:
         self.alive: set[str] = set()
         self.outbox = Outbox(root, journal, capacity=2 * settings.in_flight)
@@ -80,6 +82,7 @@ class Traffic:
         self._journal = journal
         self._metrics = metrics
         self._tracer = tracer
+        self._variants = variants
         self._ledger = Ledger(
             in_flight=settings.in_flight, remembered=settings.remembered, remember_s=settings.remember_s
         )
@@ -113,6 +116,7 @@ class Traffic:
             JournalUnwritable: It could not be put on record.
             Disconnected: The link to the bus is down.
         """
+        stimulus = self._variants.stamped(stimulus)
         try:
             admission = self._admit(stimulus, digest)
         except RouterError as refusal:
@@ -192,6 +196,7 @@ class Traffic:
                 self._settle(failed(accepted.stimulus, "the router restarted and the deadline is over"))
 
     async def _take(self, stimulus: Stimulus) -> None:
+        stimulus = self._variants.stamped(stimulus)
         try:
             admission = self._admit(stimulus)
         except RouterError as refusal:
@@ -213,6 +218,7 @@ class Traffic:
         match admission:
             case Admission.ACCEPTED:
                 self._put_on_record(stimulus, colour)
+                self._variants.expose(stimulus)
                 self._metrics.accepted.inc()
             case Admission.PENDING:
                 self._metrics.repeated.inc()
