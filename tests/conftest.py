@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from emily import launch
@@ -22,6 +24,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layout = Layout(state_dir=tmp_path_factory.mktemp("trained"))
     launch.prepare(layout, quiet)
     return layout.models
+
+
+@pytest.fixture(scope="session")
+def loopback() -> Any:
+    """The digits world and the three tiers in one process, as the benchmarks have them."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+        return importlib.import_module("loopback")
+
+
+@pytest.fixture(scope="session")
+def models(loopback: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Models for tiers in one process."""
+    return loopback.train(0, tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from emily_contracts import Decision, Message, bucket
 from emily_runtime.checkpoint import decode_state, encode_state
 from emily_world.settings import WorldSettings
@@ -16,18 +12,6 @@ EPISODES = 40
 EVERY = 9
 """Events between two moves: an episode takes about as many."""
 TIERS = ("reflex", "workspace", "inference")
-
-
-@pytest.fixture(scope="module")
-def loopback() -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-        yield importlib.import_module("loopback")
-
-
-@pytest.fixture(scope="module")
-def models(loopback: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return loopback.train(0, tmp_path_factory.mktemp("models"))
 
 
 class TwoColours:

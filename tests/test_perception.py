@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,18 +9,6 @@ from emily_contracts import Decision
 from emily_world.settings import WorldSettings
 
 PICTURES = 60
-
-
-@pytest.fixture(scope="module")
-def loopback() -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-        yield importlib.import_module("loopback")
-
-
-@pytest.fixture(scope="module")
-def models(loopback: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return loopback.train(0, tmp_path_factory.mktemp("models"))
 
 
 def world(**changes: Any) -> WorldSettings:
