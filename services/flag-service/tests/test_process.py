@@ -71,6 +71,18 @@ def put(process: ServiceProcess, key: str, expected: int = 0, **changes: Any) ->
         return http.put(f"/api/v1/flags/{key}", json={"definition": define(**changes)}, headers=match)
 
 
+def exposure(flag: str, subject: str) -> Exposure:
+    now = datetime.now(UTC)
+    return Exposure(id=uuid7(now), at=now, stimulus_id=uuid7(now), flag=flag, variant="on", key=subject)
+
+
+def arms(process: ServiceProcess, flag: str) -> list[dict[str, Any]]:
+    """Variants of a flag, with who was under them."""
+    with client(process) as http:
+        found: list[dict[str, Any]] = http.get(f"/api/v1/flags/{flag}/experiment").json()["arms"]
+    return found
+
+
 async def until(replica: Replica, key: str) -> None:
     with anyio.fail_after(10):
         while not replica.enabled(key):
@@ -150,13 +162,11 @@ def test_the_token_that_is_made_is_for_the_owner_alone(process: ServiceProcess) 
 async def test_what_becomes_of_exposed_subjects_is_kept_and_reported(
     process: ServiceProcess, settings: BusSettings
 ) -> None:
-    now = datetime.now(UTC)
+    told = exposure("tried", "ann")
+    now = told.at
     common: dict[str, Any] = {"at": now, "modality": "vision", "episode": "e", "subject": "ann"}
     said: list[tuple[Any, Any]] = [
-        (
-            EXPOSURE,
-            Exposure(id=uuid7(now), at=now, stimulus_id=uuid7(now), flag="tried", variant="on", key="ann"),
-        ),
+        (EXPOSURE, told),
         (
             OUTBOUND_DECISION,
             Decision(
@@ -170,15 +180,17 @@ async def test_what_becomes_of_exposed_subjects_is_kept_and_reported(
     ]
     assert (await anyio.to_thread.run_sync(lambda: put(process, "tried"))).status_code == 200
 
-    def arms() -> Any:
-        with client(process) as http:
-            return http.get("/api/v1/flags/tried/experiment").json()["arms"]
-
     async with Bus.open(settings, namespace=process.namespace, name="test") as bus:
         for topic, message in said:
             await bus.publish(topic, message)
         with anyio.fail_after(20):
-            while not (found := [arm for arm in await anyio.to_thread.run_sync(arms) if arm["outcomes"]]):
+            while not (
+                found := [
+                    arm
+                    for arm in await anyio.to_thread.run_sync(lambda: arms(process, "tried"))
+                    if arm["outcomes"]
+                ]
+            ):
                 await anyio.sleep(0.05)
     assert [(arm["variant"], arm["subjects"], arm["answers"]) for arm in found] == [("on", 1, 1)]
 
@@ -203,6 +215,11 @@ async def test_without_its_database_it_evaluates_and_changes_nothing(
     async with httpx.AsyncClient(base_url=process.http) as http:
         answer = await http.post(f"/ofrep/v1/evaluate/flags/{STATIC}", json={})
     assert answer.status_code == 200
+    async with Bus.open(settings, namespace=process.namespace, name="test") as bus:
+        await bus.publish(EXPOSURE, exposure(CANARY, "patient"))
+    with anyio.fail_after(10):
+        while not process.logged("the database is away; trials wait"):
+            await anyio.sleep(0.05)
     async with following(settings, namespace=process.namespace) as replica:
         assert CANARY in replica.definitions
         allow(True)
@@ -210,6 +227,11 @@ async def test_without_its_database_it_evaluates_and_changes_nothing(
         done = await anyio.to_thread.run_sync(lambda: put(process, "later", defaultVariant="on"))
         assert done.status_code == 200
         await until(replica, "later")
+    with anyio.fail_after(10):
+        while not any(
+            arm["subjects"] for arm in await anyio.to_thread.run_sync(lambda: arms(process, CANARY))
+        ):
+            await anyio.sleep(0.05)
 
 
 async def test_without_the_flag_service_the_last_values_stay_and_show_their_age(
