@@ -187,6 +187,13 @@ def test_an_experiment_is_reported(command: Command, process: ServiceProcess) ->
     assert found["ratio"] == {"p": 1.0, "verdict": "fits"}
     shown = CliRunner().invoke(app, ["experiment", *report]).stdout
     assert "off (control)" in shown
+    printed(command("set", CANARY, "--kill", "--json"))
+    earlier = CliRunner().invoke(app, ["experiment", *report, "--version", str(found["version"]), "--json"])
+    assert printed(earlier) == found
+    missing = CliRunner().invoke(app, ["experiment", *report, "--version", "1000"])
+    assert missing.exit_code == 1
+    assert "in version 1000" in missing.stderr
+    printed(command("set", CANARY, "--on", "--json"))
     assert "Subjects are shared out as the rule says (p = 1)." in shown
 
 

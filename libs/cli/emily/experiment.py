@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -28,6 +28,9 @@ def experiment() -> None:
 @reports_errors
 def report(
     key: Key,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Of the flag, as its history shows it; the newest by default.")
+    ] = None,
     url: Url = None,
     token_file: TokenFile = None,
     state_dir: StateDir = DEFAULT_STATE_DIR,
@@ -37,7 +40,7 @@ def report(
 
     Example: emily experiment report enable_gflownet_v2
     """
-    found = FlagService(state_dir, url=url, token_file=token_file).experiment(key)
+    found = FlagService(state_dir, url=url, token_file=token_file).experiment(key, version)
     tell(found, _arms(found), _ratio(found), *_effects(found), as_json=as_json)
 
 

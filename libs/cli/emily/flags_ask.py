@@ -85,9 +85,10 @@ class FlagService:
         found: dict[str, Any] = self._ask("GET", f"/{quote(key, safe='')}/history?{query}")[1]
         return found
 
-    def experiment(self, key: str) -> dict[str, Any]:
-        """What became of the subjects of each variant of a flag."""
-        found: dict[str, Any] = self._ask("GET", f"/{quote(key, safe='')}/experiment")[1]
+    def experiment(self, key: str, version: int | None) -> dict[str, Any]:
+        """What became of the subjects of each variant of a flag, as it is or was in a version."""
+        query = "" if version is None else f"?version={version}"
+        found: dict[str, Any] = self._ask("GET", f"/{quote(key, safe='')}/experiment{query}")[1]
         return found
 
     def _ask(

@@ -105,13 +105,17 @@ class Book:
             raise NoSuchFlag(key)
         return await self._store.history(key, limit=limit)
 
-    async def experiment(self, key: str) -> Report:
-        """What the version that a flag has now has shown so far.
+    async def experiment(self, key: str, version: int | None = None) -> Report:
+        """What a version of a flag, by default the one that it has now, has shown so far.
 
         Raises:
-            NoSuchFlag: There is none.
+            NoSuchFlag: There is none, or none of that version.
         """
-        flag, version = self.flag(key), self.versions[key]
+        flag = self.flag(key)
+        if version is None:
+            version = self.versions[key]
+        else:
+            flag = parse_flag(key, await self._store.definition(key, version))
         return report(flag, version, await self._store.trials.of(key, version))
 
     async def refresh(self) -> None:

@@ -120,9 +120,16 @@ async def show_history(
 
 
 @get("/{key:str}/experiment", responses=_problems(401, 404, 503))
-async def show_experiment(key: FromPath[str], book: NamedDependency[Book]) -> Report:
-    """What became of the subjects of each variant since the flag was changed last, and whether it differs."""
-    return await book.experiment(key)
+async def show_experiment(
+    key: FromPath[str],
+    book: NamedDependency[Book],
+    version: Annotated[int | None, QueryParameter(ge=1, le=2**53)] = None,
+) -> Report:
+    """What became of the subjects of each variant since the flag was changed last, and whether it differs.
+
+    An earlier version of the flag is asked for by its number.
+    """
+    return await book.experiment(key, version)
 
 
 ROUTES = (list_flags, show_flag, put_flag, delete_flag, show_history, show_experiment)

@@ -72,6 +72,22 @@ class Store:
             raise NoSuchFlag(key)
         return changes
 
+    async def definition(self, key: str, version: int) -> dict[str, Any]:
+        """Of an earlier version of a flag, or of the present one.
+
+        Raises:
+            NoSuchFlag: There never was one of that version, or it was the deleted flag.
+        """
+        async with self._pool.connection() as connection:
+            rows = await connection.execute(
+                "SELECT after FROM change WHERE key = %s AND version = %s", [key, version]
+            )
+            found = await rows.fetchone()
+        if found is None or found[0] is None:
+            raise NoSuchFlag(f"{key} in version {version}")
+        definition: dict[str, Any] = found[0]
+        return definition
+
     async def put(self, flag: Flag, *, expected: int, author: str, reason: str) -> Change | None:
         """Define a flag anew; none when it is so already.
 

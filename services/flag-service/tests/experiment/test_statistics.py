@@ -46,6 +46,22 @@ def test_whoever_looks_after_every_subject_is_seldom_deceived() -> None:
     assert deceived <= 200 * 0.05 + 3 * math.sqrt(200 * 0.05 * 0.95)
 
 
+@pytest.mark.parametrize("between", [1.0, 0.0])
+def test_who_looks_while_the_same_subjects_go_on_is_seldom_deceived(between: float) -> None:
+    """What is known of each subject grows, whether they differ by themselves or are all alike."""
+    rng = np.random.default_rng(3)
+    deceived = 0
+    for _ in range(100):
+        usual, lived = rng.normal(0, between, (2, 40)), np.zeros((2, 40))
+        seen = False
+        for moment in range(1, 31):
+            lived += rng.normal(usual, 1.0)
+            look = difference(*(lived / moment).tolist())
+            seen = seen or (look.low is not None and look.high is not None and not look.low <= 0 <= look.high)
+        deceived += seen
+    assert deceived <= 100 * 0.05 + 3 * math.sqrt(100 * 0.05 * 0.95)
+
+
 @pytest.mark.parametrize(
     ("values", "control"), [([1.0] * 9, [0.0, 1.0] * 20), ([1.0] * 50, [1.0] * 50), ([1.0], [0.0])]
 )
