@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from emily_contracts import Decision, Message, bucket
+from emily_contracts import Decision, Message, Stimulus, bucket
+from emily_contracts.flags import ALPHA_PHASE_RESET, GFLOWNET_V2
 from emily_runtime.checkpoint import decode_state, encode_state
 from emily_world.settings import WorldSettings
+from msgspec.structs import replace
 
 EPISODES = 40
 EVERY = 9
@@ -50,6 +52,20 @@ class TwoColours:
         return self._low <= bucket(subject) < self._high
 
 
+class UnderFlags:
+    """Stamps variants onto stimuli, as the router does; each subject has others."""
+
+    def __init__(self, hears: Any) -> None:
+        self._hears = hears
+
+    def hear(self, message: Message) -> Decision | None:
+        if isinstance(message, Stimulus):
+            one, other = ("on", "off") if message.subject.endswith("0") else ("off", "on")
+            message = replace(message, flags={GFLOWNET_V2: one, ALPHA_PHASE_RESET: other})
+        decision: Decision | None = self._hears.hear(message)
+        return decision
+
+
 def decisions_of(loopback: Any, tiers: Any, **changes: Any) -> list[Decision]:
     heard: list[Decision] = []
     loopback.perceive(tiers, WorldSettings(run="test", episodes=EPISODES, **changes), heard.append)
@@ -86,3 +102,12 @@ def test_without_its_mind_a_subject_would_decide_otherwise(loopback: Any, models
     nobody = (bucket(subject) + 1) % 10_000
     colours = TwoColours(loopback.Tiers.of(models), loopback.Tiers.of(models), low=nobody, high=nobody + 1)
     assert decisions_of(loopback, colours) != at_home
+
+
+def test_under_flags_minds_move_with_the_variants_of_their_subjects(loopback: Any, models: Any) -> None:
+    at_home = decisions_of(loopback, UnderFlags(loopback.Tiers.of(models)), subjects=2, shift_x=2)
+    colours = TwoColours(loopback.Tiers.of(models), loopback.Tiers.of(models))
+    moved = decisions_of(loopback, UnderFlags(colours), subjects=2, shift_x=2)
+    assert {each.provenance.flags[GFLOWNET_V2] for each in at_home if each.provenance} == {"on", "off"}
+    assert colours.in_an_episode >= 20
+    assert moved == at_home
