@@ -22,7 +22,8 @@ from emily.console import (
     reports_errors,
 )
 from emily.errors import PartialAnswer
-from emily.system import Layout, parts
+from emily.supervisor import PartStatus
+from emily.system import Layout, Part, parts
 
 
 class PartReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,11 +120,11 @@ def status(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> 
 def describe(layout: Layout) -> SystemReport:
     """Every part of the running system, measured now."""
     running = launch.require_running(layout)
-    seen = {part.name: part for part in running.parts}
+    seen = {(part.namespace, part.name): part for part in running.parts}
     rows = []
     for part in parts(running.layout):
         ready, lacks = launch.readiness(running.layout, part)
-        status = seen[part.name]
+        status = seen.get((part.namespace, part.name), _unseen(part))
         rows.append(
             PartReport(
                 name=part.name,
@@ -143,6 +144,11 @@ def describe(layout: Layout) -> SystemReport:
         http=running.layout.http_url,
         parts=tuple(rows),
     )
+
+
+def _unseen(part: Part) -> PartStatus:
+    """Of a part that was wanted a moment ago."""
+    return PartStatus(name=part.name, namespace=part.namespace, pid=None, state="waiting", restarts=0)
 
 
 def _memory_mb(pid: int | None) -> float | None:

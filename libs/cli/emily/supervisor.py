@@ -1,6 +1,6 @@
 """Keeps every part of the embedded system running; one process, no threads.
 
-Started by `emily up` as `python -m emily.supervisor LAYOUT.json`.
+Started by `emily up` as `python -m emily.supervisor LAYOUT.json`; SIGHUP: other stacks are wanted now.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 import msgspec
+from emily_runtime.stacks import Stack
 
-from emily.system import Layout, Part, from_json, parts, to_json
+from emily.system import Layout, Part, as_deployed, from_json, parts, stacks, to_json
 
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 10.0
@@ -29,14 +30,14 @@ LOG_LIMIT_BYTES = 16 * 1024 * 1024
 SETTINGS_EXIT_CODE = 2
 
 _PR_SET_PDEATHSIG = 1
-_WAKE = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
+_WAKE = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
 class PartStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One part as the supervisor sees it.
 
     Attributes:
-        state: `running`, `waiting` (for its restart) or `refused` (wrong settings; not restarted).
+        state: `running`, `waiting` (for its restart), `refused` (wrong settings; not restarted) or `leaving`.
     """
 
     name: str
@@ -48,12 +49,18 @@ class PartStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The run file of an embedded system."""
+    """The run file of an embedded system.
+
+    Attributes:
+        layout: With a colour that is wanted.
+        stacks: That were wanted when the parts were last arranged.
+    """
 
     pid: int
     started_at: float
     layout: Layout
     parts: tuple[PartStatus, ...]
+    stacks: tuple[Stack, ...] = ()
 
 
 class _Child:
@@ -68,6 +75,12 @@ class _Child:
         self.restarts = 0
         self.last_exit: int | None = None
         self.refused = False
+        self.leaves_by: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Of a part: two of the same can't run at once."""
+        return self.part.namespace, self.part.name
 
     def start(self, log: IO[bytes], now: float) -> None:
         self.process = subprocess.Popen(  # noqa: S603
@@ -93,8 +106,16 @@ class _Child:
         self.backoff = min(2 * self.backoff, LONGEST_BACKOFF_S)
         return True
 
+    def leave(self, now: float) -> None:
+        """Tell it to end, for good."""
+        if self.leaves_by is None:
+            self.leaves_by = now + STOP_DEADLINE_S
+            if self.process is not None:
+                self.process.terminate()
+
     def status(self) -> PartStatus:
         state = "running" if self.process else "refused" if self.refused else "waiting"
+        state = state if self.leaves_by is None else "leaving"
         return PartStatus(
             name=self.part.name,
             namespace=self.part.namespace,
@@ -121,9 +142,10 @@ def supervise(layout: Layout, clock: Callable[[], float] = time.monotonic) -> in
             return 1
         signal.pthread_sigmask(signal.SIG_BLOCK, _WAKE)
         with _open_log(layout.log) as log:
-            children = [_Child(part) for part in parts(layout)]
+            wanted = stacks(layout)
+            children = [_Child(part) for part in parts(layout, wanted)]
             try:
-                _keep_running(layout, children, log, clock)
+                _keep_running(layout, wanted, children, log, clock)
             finally:
                 _stop(children, clock)
                 status_file(layout).unlink(missing_ok=True)
@@ -135,22 +157,69 @@ def status_file(layout: Layout) -> Path:
     return layout.state_dir / "run" / "supervisor.json"
 
 
-def _keep_running(layout: Layout, children: list[_Child], log: IO[bytes], clock: Callable[[], float]) -> None:
+def _keep_running(
+    layout: Layout,
+    wanted: tuple[Stack, ...],
+    children: list[_Child],
+    log: IO[bytes],
+    clock: Callable[[], float],
+) -> None:
     started_at = time.time()
     while True:
         now = clock()
         changed = [child.reap(now) for child in children]
+        changed.append(_let_go(children, now))
+        held = {child.key for child in children if child.leaves_by is not None}
         for child in children:
-            if child.process is None and not child.refused and child.due <= now:
+            if child.process is None and not child.refused and child.due <= now and child.key not in held:
                 child.restarts += child.started > 0
                 child.start(log, now)
                 changed.append(True)
         if any(changed):
-            _write_status(layout, children, started_at)
-        waiting = [child.due - now for child in children if child.process is None and not child.refused]
-        woken = signal.sigtimedwait(_WAKE, max(0.0, min(waiting, default=60.0)))
-        if woken is not None and woken.si_signo != signal.SIGCHLD:
+            _write_status(layout, wanted, children, started_at)
+        woken = signal.sigtimedwait(_WAKE, max(0.0, min(_waits(children, now), default=60.0)))
+        if woken is not None and woken.si_signo == signal.SIGHUP:
+            wanted = stacks(layout)
+            _rearrange(parts(layout, wanted), children, clock())
+            _write_status(layout, wanted, children, started_at)
+        elif woken is not None and woken.si_signo != signal.SIGCHLD:
             return
+
+
+def _rearrange(parts: Iterable[Part], children: list[_Child], now: float) -> None:
+    """Let go of stacks that are not wanted any more, and take in the new ones; the rest is left alone."""
+    wanted = {(part.namespace, part.name): part for part in parts}
+    staying: dict[tuple[str, str], _Child] = {}
+    leaving = []
+    for child in children:
+        same = child.part == wanted.get(child.key) or not child.part.of_stack
+        if same and child.leaves_by is None:
+            staying[child.key] = child
+        else:
+            child.leave(now)
+            leaving.append(child)
+    children[:] = leaving + [staying.get(key) or _Child(part) for key, part in wanted.items()]
+
+
+def _let_go(children: list[_Child], now: float) -> bool:
+    """Forget who has left, and end who takes too long; whether anybody is gone."""
+    for child in children:
+        if child.leaves_by is not None and child.process is not None and child.leaves_by <= now:
+            child.process.kill()
+    gone = [child for child in children if child.leaves_by is not None and child.process is None]
+    for child in gone:
+        children.remove(child)
+    return bool(gone)
+
+
+def _waits(children: list[_Child], now: float) -> list[float]:
+    """Seconds until something is due by itself."""
+    held = {child.key for child in children if child.leaves_by is not None}
+    return [child.leaves_by - now for child in children if child.leaves_by is not None] + [
+        child.due - now
+        for child in children
+        if child.process is None and not child.refused and child.key not in held
+    ]
 
 
 def _stop(children: list[_Child], clock: Callable[[], float]) -> None:
@@ -167,12 +236,15 @@ def _stop(children: list[_Child], clock: Callable[[], float]) -> None:
             child.process.wait()
 
 
-def _write_status(layout: Layout, children: list[_Child], started_at: float) -> None:
+def _write_status(
+    layout: Layout, wanted: tuple[Stack, ...], children: list[_Child], started_at: float
+) -> None:
     status = SystemStatus(
         pid=os.getpid(),
         started_at=started_at,
-        layout=layout,
+        layout=as_deployed(layout),
         parts=tuple(child.status() for child in children),
+        stacks=wanted,
     )
     path = status_file(layout)
     temporary = path.with_suffix(".new")

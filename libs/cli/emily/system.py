@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 from emily_postgres import url_of
+from emily_runtime.stacks import Stack, read_stacks
 
 COGNITIVE = ("reflex", "workspace", "inference")
 NICENESS = {"inference": 5, "memory": 5, "flag-service": 5, "postgres": 5}
@@ -34,7 +35,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         state_dir: Everything that it remembers, and its log.
         bus_port: Of the Zenoh router on loopback.
         http_port: Of the traffic router on loopback.
-        colour: Of its one cognitive stack.
+        colour: Of its cognitive stack, unless a deploy left another one.
         ablate: Tiers that are taken out.
         seed: Of the split of the digits and of all sampling.
         memory: Whether she remembers episodes, in a database of her own, where flags are kept too.
@@ -86,6 +87,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         namespace: Of its Zenoh session.
         module: Started as `python -m module`.
         arguments: Behind the module.
+        python: Interpreter.
         environment: Added to the supervisor's own.
         niceness: How far it stands back for the others on a busy machine.
         awaited: Whether she is up only when it is ready; she thinks without the others.
@@ -95,14 +97,20 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     module: str
     arguments: tuple[str, ...] = ()
+    python: str = sys.executable
     environment: dict[str, str] = {}
     niceness: int = 0
     awaited: bool = True
 
     @property
+    def of_stack(self) -> bool:
+        """Whether it belongs to a colour."""
+        return "/" in self.namespace
+
+    @property
     def command(self) -> tuple[str, ...]:
         """What is executed."""
-        return (sys.executable, "-m", self.module, *self.arguments)
+        return (self.python, "-m", self.module, *self.arguments)
 
 
 class Preparation(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,28 +163,26 @@ def preparations(layout: Layout) -> tuple[tuple[Preparation, ...], ...]:
     return ((dataset,), trained)
 
 
-def parts(layout: Layout) -> tuple[Part, ...]:
-    """Every process of the embedded system, what the others stand on first."""
+def stacks(layout: Layout) -> tuple[Stack, ...]:
+    """The cognitive stacks that are wanted: the layout's own, until a deploy says otherwise."""
+    return read_stacks(layout.state_dir) or (Stack(colour=layout.colour),)
+
+
+def as_deployed(layout: Layout) -> Layout:
+    """The layout with a colour that is wanted."""
+    wanted = [stack.colour for stack in stacks(layout)]
+    return layout if layout.colour in wanted else msgspec.structs.replace(layout, colour=wanted[0])
+
+
+def parts(layout: Layout, wanted: tuple[Stack, ...] | None = None) -> tuple[Part, ...]:
+    """Every process of the embedded system, what the others stand on first.
+
+    Args:
+        layout: Of the system.
+        wanted: Stacks; those that are wanted now by default.
+    """
     bus = Part(
         name="bus", namespace="emily", module="emily_bus.router", arguments=("--listen", layout.bus_endpoint)
-    )
-    colour = f"emily/{layout.colour}"
-    reflex, inference = _models(layout)
-    own: dict[str, dict[str, str]] = {
-        "reflex": {"MODEL": str(reflex)},
-        "workspace": {},
-        "inference": {"MODEL": str(inference), "SEED": str(layout.seed)},
-        "memory": {"DATABASE_URL": url_of(layout.database)},
-        "flag-service": {"DATABASE_URL": url_of(layout.database), **_shipped_flags()},
-        "router": {"COLOUR": layout.colour, "HTTP_PORT": str(layout.http_port)},
-    }
-    for tier in layout.ablate:
-        service, setting = ABLATIONS[tier]
-        own[service][setting] = "false"
-    services = (
-        *((name, colour) for name in COGNITIVE),
-        *((("memory", colour), ("flag-service", "emily")) if layout.memory else ()),
-        ("router", "emily"),
     )
     database = Part(
         name="postgres",
@@ -186,20 +192,33 @@ def parts(layout: Layout) -> tuple[Part, ...]:
         niceness=NICENESS["postgres"],
         awaited=False,
     )
+    flags = {"DATABASE_URL": url_of(layout.database), **_shipped_flags()}
+    router = {"COLOUR": as_deployed(layout).colour, "HTTP_PORT": str(layout.http_port)}
     return (
         bus,
         *((database,) if layout.memory else ()),
-        *(
-            Part(
-                name=name,
-                namespace=namespace,
-                module=f"emily_{name.replace('-', '_')}",
-                environment=service_environment(layout, name, namespace, own[name]),
-                niceness=NICENESS.get(name, 0),
-                awaited=name not in ("memory", "flag-service"),
-            )
-            for name, namespace in services
-        ),
+        *(part for stack in wanted or stacks(layout) for part in stack_parts(layout, stack)),
+        *((_service(layout, "flag-service", "emily", flags),) if layout.memory else ()),
+        _service(layout, "router", "emily", router),
+    )
+
+
+def stack_parts(layout: Layout, stack: Stack) -> tuple[Part, ...]:
+    """The processes of one colour."""
+    reflex, inference = _models(layout)
+    own: dict[str, dict[str, str]] = {
+        "reflex": {"MODEL": str(reflex)},
+        "workspace": {},
+        "inference": {"MODEL": str(inference), "SEED": str(layout.seed)},
+        "memory": {"DATABASE_URL": url_of(layout.database)},
+    }
+    for tier in layout.ablate:
+        service, setting = ABLATIONS[tier]
+        own[service][setting] = "false"
+    imports = {"PYTHONPATH": os.pathsep.join(stack.path)} if stack.path else {}
+    return tuple(
+        _service(layout, name, f"emily/{stack.colour}", own[name], stack.python, imports | stack.settings)
+        for name in (*COGNITIVE, *(("memory",) if layout.memory else ()))
     )
 
 
@@ -244,6 +263,26 @@ def alive(pid: int) -> bool:
     except PermissionError:
         return True
     return state != "Z"
+
+
+def _service(
+    layout: Layout,
+    name: str,
+    namespace: str,
+    own: dict[str, str],
+    python: str = sys.executable,
+    release: dict[str, str] | None = None,
+) -> Part:
+    """A service as a part; what a release sets goes over what the layout sets."""
+    return Part(
+        name=name,
+        namespace=namespace,
+        module=f"emily_{name.replace('-', '_')}",
+        python=python,
+        environment=service_environment(layout, name, namespace, own) | (release or {}),
+        niceness=NICENESS.get(name, 0),
+        awaited=name not in ("memory", "flag-service"),
+    )
 
 
 def _shipped_flags() -> dict[str, str]:

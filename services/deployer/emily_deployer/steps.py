@@ -13,7 +13,7 @@ import anyio
 from emily_contracts.routing import Traffic
 
 from emily_deployer.deployment import Deployment, Step
-from emily_deployer.drivers.driver import Driver
+from emily_deployer.drivers.driver import Driver, Hear
 from emily_deployer.errors import StepFailed
 from emily_deployer.judging import Action, Evidence, Verdict, judge, judge_shadow, settled
 from emily_deployer.order import Plan
@@ -26,8 +26,6 @@ GRACE_S = 2.0
 DRAIN_S = 10.0
 RETURN_PAUSE_S = (0.1, 5.0)
 
-type Hear = Callable[[str], None]
-"""Told what is found out while a step goes on."""
 type Smoke = Callable[[str], Awaitable[str]]
 """Tests a colour that gets no traffic; gives what it found, or raises `StepFailed`."""
 type Watch = Callable[[dict[str, Evidence]], AbstractAsyncContextManager[None]]
@@ -143,7 +141,18 @@ class Steps:
 
     async def _ready(self, deployment: Deployment, hear: Hear) -> Done:
         plan = deployment.settled
-        await _within(self._deadlines.ready, f"{plan.new} is not ready", self._driver.ready(plan.new))
+        lacking = ""
+
+        def note(words: str) -> None:
+            nonlocal lacking
+            lacking = f": {words}"
+            hear(words)
+
+        try:
+            with anyio.fail_after(self._deadlines.ready):
+                await self._driver.ready(plan.new, note)
+        except TimeoutError:
+            raise StepFailed(f"{plan.new} is not ready in {self._deadlines.ready:g} s{lacking}") from None
         return Done(f"{plan.new} is ready")
 
     async def _smoke_test(self, deployment: Deployment, hear: Hear) -> Done:

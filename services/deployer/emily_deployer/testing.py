@@ -11,12 +11,13 @@ import anyio
 from emily_contracts.routing import ColourStatus, RoutingTable, Traffic
 
 from emily_deployer.deployment import Deployment, Step
+from emily_deployer.drivers.driver import Hear
 from emily_deployer.errors import BadOrder, StepFailed
 from emily_deployer.hooks import Hooks
 from emily_deployer.judging import Evidence, Observation, Patience
 from emily_deployer.machine import Machine
 from emily_deployer.order import Order
-from emily_deployer.steps import Deadlines, Done, Hear, Steps
+from emily_deployer.steps import Deadlines, Done, Steps
 from emily_deployer.store.journal import opened
 from emily_deployer.traffic import Roles
 
@@ -86,10 +87,11 @@ class World:
             raise StepFailed(f"{colour} answers and is not started anew")
         self.runs[colour] = release
 
-    async def ready(self, colour: str) -> None:
+    async def ready(self, colour: str, hear: Hear) -> None:
         """At once, unless it never is."""
         self._did("ready")
         if self.broken.get("ready") == "never":
+            hear("inference has no model")
             await anyio.sleep_forever()
 
     async def stop(self, colour: str) -> None:

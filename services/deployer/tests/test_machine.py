@@ -86,7 +86,7 @@ async def test_what_fails_before_the_traffic_returns_to_the_old_colour(world: Wo
 async def test_what_never_gets_ready_returns_to_the_old_colour(world: World) -> None:
     world.broken["ready"] = "never"
     over = await deployed(world)
-    assert over.words == "ready: green is not ready: not done in 0.2 s"
+    assert over.words == "ready: green is not ready in 0.2 s: inference has no model"
     settled_on(world, "blue", "v1")
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
+
+type Hear = Callable[[str], None]
+"""Told what is found out while something goes on."""
 
 
 class Driver(Protocol):
@@ -33,8 +37,11 @@ class Driver(Protocol):
     async def start(self, colour: str, release: str) -> None:
         """Start a colour with a release; whatever else it ran is stopped first."""
 
-    async def ready(self, colour: str) -> None:
-        """Wait until all of it is ready, as long as it may become so; who asks sets the deadline."""
+    async def ready(self, colour: str, hear: Hear) -> None:
+        """Wait until all of it is ready, and tell what it lacks; whoever waits sets the deadline.
+
+        It fails at once when the colour can't become ready any more.
+        """
 
     async def stop(self, colour: str) -> None:
         """Stop a colour, which finishes what it holds."""
