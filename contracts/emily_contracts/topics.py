@@ -24,6 +24,7 @@ from emily_contracts.curation import (
     SupersedeRequest,
 )
 from emily_contracts.decision import Action, Decision
+from emily_contracts.deploying import DeployCommand, DeployOrder, DeployRequest, DeployStatus
 from emily_contracts.flags import Exposure, FlagSnapshot, FlagsRequest
 from emily_contracts.handover import Adopted, Adoption, Barrier, StateRequest, StateSnapshot
 from emily_contracts.health import Health, HealthRequest
@@ -115,6 +116,11 @@ STATE = Query("state/{service}", StateRequest, StateSnapshot, "What a mind remem
 ADOPT = Query("state/{service}/adopt", Adoption, Adopted, "Lets a mind go on from what another remembered.")
 CURRENT_TRAFFIC = Query("control/traffic/now", TrafficRequest, Traffic, "Which colour answers whom now.")
 CHANGE_TRAFFIC = Query("control/traffic/change", ChangeTraffic, Traffic, "Changes which colour answers whom.")
+CURRENT_DEPLOY = Query("control/deploy/now", DeployRequest, DeployStatus, "How the current deploy is.")
+ORDER_DEPLOY = Query("control/deploy/order", DeployOrder, DeployStatus, "Begins a deploy.")
+COMMAND_DEPLOY = Query(
+    "control/deploy/command", DeployCommand, DeployStatus, "Tells a deploy what to do, such as to go back."
+)
 HEALTH = Query("health/{service}/now", HealthRequest, Health, "A service's health now.")
 STORE = Query("memory/store", StoreRequest, Store, "Keeps an episode; answered when it is durable.")
 RECALL = Query("memory/recall", RecallRequest, Recall, "Recalls episodes.")
@@ -166,6 +172,9 @@ QUERIES: dict[str, AnyQuery] = {
     "adopt": ADOPT,
     "current_traffic": CURRENT_TRAFFIC,
     "change_traffic": CHANGE_TRAFFIC,
+    "current_deploy": CURRENT_DEPLOY,
+    "order_deploy": ORDER_DEPLOY,
+    "command_deploy": COMMAND_DEPLOY,
     "health": HEALTH,
     "store": STORE,
     "recall": RECALL,
