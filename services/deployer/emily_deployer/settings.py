@@ -1,0 +1,62 @@
+"""What can be set about the deployer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from emily_contracts.routing import Colour
+from emily_runtime import DatabaseSettings
+from msgspec import Meta
+
+
+class DeployerSettings(DatabaseSettings, frozen=True, kw_only=True):
+    """Settings of the deployer, EMILY_DEPLOYER_* in the environment."""
+
+    namespace: Annotated[
+        str, Meta(pattern=r"^[a-z0-9-]+(/[a-z0-9-]+)*$", description="Root namespace of the whole system")
+    ] = "emily"
+    driver: Annotated[
+        Literal["embedded", "compose"], Meta(description="Colours are processes, or containers of Compose")
+    ] = "embedded"
+    compose_dir: Annotated[Path, Meta(description="Folder of compose.yaml, for the driver compose")] = Path()
+    colours: Annotated[
+        tuple[Colour, Colour], Meta(description="The two colours between which deploys go")
+    ] = ("blue", "green")
+    token_file: Annotated[
+        Path | None,
+        Meta(description="Lines NAME TOKEN of who may deploy; else state_dir/deploys.token, made anew"),
+    ] = None
+    traffic_token_file: Annotated[
+        Path | None, Meta(description="The router's token; else state_dir/traffic.token")
+    ] = None
+    hooks_dir: Annotated[
+        Path | None, Meta(description="Folder of executables pre-STEP and post-STEP that run around steps")
+    ] = None
+    hook_timeout_s: Annotated[float, Meta(gt=0, le=3600, description="Until a hook is killed")] = 60.0
+    ready_timeout_s: Annotated[float, Meta(gt=0, le=3600, description="Until a new colour must be ready")] = (
+        60.0
+    )
+    attention_ms: Annotated[
+        float, Meta(gt=0, le=10_000, description="Median that attention may need in the smoke tests")
+    ] = 50.0
+    allowed_hosts: Annotated[
+        tuple[str, ...], Meta(description="Names in the Host header that are served, against DNS rebinding")
+    ] = ("localhost", "127.0.0.1", "::1")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.database_url is not None and self.database_url_file is not None:
+            raise ValueError("database_url and database_url_file: give one of them")
+        if self.colours[0] == self.colours[1]:
+            raise ValueError(f"colours: {self.colours[0]!r} is there twice; name two")
+
+    @property
+    def tokens(self) -> Path:
+        """The file of tokens."""
+        return self.token_file or self.state_dir / "deploys.token"
+
+    @property
+    def traffic_token(self) -> Path:
+        """The file of the router's token."""
+        return self.traffic_token_file or self.state_dir / "traffic.token"
