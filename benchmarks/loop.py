@@ -114,7 +114,7 @@ def _quantiles(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> dict[str
 def main() -> None:
     """Measure and write `results/loop.json`."""
     with tempfile.TemporaryDirectory(prefix="emily-loop-") as folder:
-        layout = Layout(state_dir=Path(folder), bus_port=free_port(), http_port=free_port())
+        layout = Layout(state_dir=Path(folder), bus_port=free_port(), http_port=free_port(), delivery=False)
         launch.prepare(layout, lambda *_: None)
         started = time.monotonic()
         with launch.temporarily(layout, lambda *_: None):

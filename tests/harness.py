@@ -18,9 +18,12 @@ def quiet(title: str, done: int, total: int) -> None:
 
 
 def fresh_layout(state_dir: Path, trained: Path, **changes: Any) -> Layout:
-    """A layout on free ports that shares the trained models; it remembers no episodes unless told."""
+    """A layout on free ports that shares the trained models; it remembers and deploys nothing unless told."""
     layout = Layout(
-        state_dir=state_dir, bus_port=free_port(), http_port=free_port(), **({"memory": False} | changes)
+        state_dir=state_dir,
+        bus_port=free_port(),
+        http_port=free_port(),
+        **({"memory": False, "delivery": False} | changes),
     )
     layout.models.symlink_to(trained)
     return layout

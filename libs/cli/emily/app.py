@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from emily import contracts, doctor, experiment, flags, init, lifecycle, memory, perceive, replay, watch
+from emily import (
+    contracts,
+    deploy,
+    doctor,
+    experiment,
+    flags,
+    init,
+    lifecycle,
+    memory,
+    perceive,
+    replay,
+    watch,
+)
 
 app = typer.Typer(
     name="emily",
@@ -19,10 +31,13 @@ app.command()(lifecycle.down)
 app.command()(lifecycle.status)
 app.command()(doctor.doctor)
 app.command()(init.init)
+app.command()(deploy.deploy)
+app.command()(deploy.rollback)
 app.command()(watch.watch)
 app.command()(replay.replay)
 app.add_typer(perceive.app, name="perceive")
 app.add_typer(memory.app, name="memory")
+app.add_typer(deploy.app, name="releases")
 app.add_typer(flags.app, name="flags")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(contracts.app, name="contracts")

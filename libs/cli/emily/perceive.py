@@ -281,6 +281,7 @@ def _system(layout: Layout, ablated: tuple[str, ...], *, quiet: bool) -> Iterato
             ablate=ablated,
             seed=seed,
             memory=False,
+            delivery=False,
         )
         own.models.symlink_to(layout.models)
         with launch.temporarily(own, progress) as status:

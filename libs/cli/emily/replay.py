@@ -69,6 +69,7 @@ def replay(
             seed=header.seed,
             ablate=header.ablate,
             memory=False,
+            delivery=False,
         )
         layout.models.symlink_to(Layout(state_dir=state_dir.absolute()).models)
         _remember(layout, header)

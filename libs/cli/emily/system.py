@@ -13,8 +13,10 @@ from emily_postgres import url_of
 from emily_runtime.stacks import Stack, read_stacks
 
 COGNITIVE = ("reflex", "workspace", "inference")
-NICENESS = {"inference": 5, "memory": 5, "flag-service": 5, "postgres": 5}
+NICENESS = {"inference": 5, "memory": 5, "flag-service": 5, "deployer": 5, "postgres": 5}
 """A reflex does not wait for a thought: who thinks longest stands back when cores are scarce."""
+UNAWAITED = ("memory", "flag-service", "deployer")
+"""She thinks without them."""
 Tier = Literal["alpha", "allostasis", "workspace", "hypotheses"]
 ABLATIONS: dict[str, tuple[str, str]] = {
     "alpha": ("reflex", "ALPHA"),
@@ -39,6 +41,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         ablate: Tiers that are taken out.
         seed: Of the split of the digits and of all sampling.
         memory: Whether she remembers episodes, in a database of her own, where flags are kept too.
+        delivery: Whether a deployer stands by to replace the stack.
     """
 
     state_dir: Path = Path(".emily")
@@ -48,6 +51,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     ablate: tuple[str, ...] = ()
     seed: int = 0
     memory: bool = True
+    delivery: bool = True
 
     @property
     def bus_endpoint(self) -> str:
@@ -193,12 +197,14 @@ def parts(layout: Layout, wanted: tuple[Stack, ...] | None = None) -> tuple[Part
         awaited=False,
     )
     flags = {"DATABASE_URL": url_of(layout.database), **_shipped_flags()}
+    records = {"DATABASE_URL": url_of(layout.database)} if layout.memory else {}
     router = {"COLOUR": as_deployed(layout).colour, "HTTP_PORT": str(layout.http_port)}
     return (
         bus,
         *((database,) if layout.memory else ()),
         *(part for stack in wanted or stacks(layout) for part in stack_parts(layout, stack)),
         *((_service(layout, "flag-service", "emily", flags),) if layout.memory else ()),
+        *((_service(layout, "deployer", "emily", records),) if layout.delivery else ()),
         _service(layout, "router", "emily", router),
     )
 
@@ -281,7 +287,7 @@ def _service(
         python=python,
         environment=service_environment(layout, name, namespace, own) | (release or {}),
         niceness=NICENESS.get(name, 0),
-        awaited=name not in ("memory", "flag-service"),
+        awaited=name not in UNAWAITED,
     )
 
 
