@@ -157,6 +157,19 @@ def readiness(layout: Layout, part: Part) -> tuple[bool, str]:
         return False, str(failure)
 
 
+def wait_until_ready(layout: Layout, part: Part, timeout_s: float = READY_TIMEOUT_S) -> None:
+    """Wait for a part that `up` does not wait for.
+
+    Raises:
+        StartFailed: It is not ready in time.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not (ready := readiness(layout, part))[0]:
+        if time.monotonic() > deadline:
+            raise StartFailed(f"{part.name} is not ready: {ready[1]}", f"look into {layout.log}")
+        time.sleep(POLL_S)
+
+
 def _listens(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
