@@ -21,7 +21,7 @@ UV := $(shell command -v uv || echo .tools/bin/uv)
 export UV_LINK_MODE ?= copy
 export UV_NO_PROGRESS ?= 1
 
-.PHONY: help run setup setup-dev test test-containers soak lint types bench bench-setup docs lock images image-postgres clean
+.PHONY: help run setup setup-dev test test-containers soak lint types bench bench-setup docs lock images image-postgres deploy clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,9 @@ images: ## Build all container images, tagged EMILY_VERSION (dev); without an en
 
 image-postgres: ## Build the container image of the database; without an engine see infra/docker/
 	@EMILY_REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose build postgres
+
+deploy: .venv/.run ## Move live traffic to VERSION, judged by what it does; exit 6 when it went back
+	@$(BIN)/emily deploy "$(VERSION)"
 
 clean: ## Stop Emily and remove everything that was built (her state in .emily/ stays)
 	@if [ -x $(BIN)/emily ]; then $(BIN)/emily down --quiet || true; fi

@@ -21,6 +21,7 @@ SERVICES = {
     "memory": "emily_memory.service:MemoryService",
     "router": "emily_router.service:Router",
     "flag-service": "emily_flag_service.service:FlagService",
+    "deployer": "emily_deployer.service:Deployer",
     "world": "emily_world.service:World",
 }
 PAGES = "messages", "settings", "commands"
@@ -37,8 +38,8 @@ def _messages() -> Iterator[str]:
     yield "# Topics and queries"
     yield ""
     yield (
-        "Keys are relative to the namespace of the session: `emily` for what begins with `in/` or `out/`, "
-        "`emily/<colour>` for the rest. Made from `emily_contracts.topics`."
+        "Keys are relative to the namespace of the session: `emily` for what begins with `in/`, `out/` or "
+        "`control/`, `emily/<colour>` for the rest. Made from `emily_contracts.topics`."
     )
     yield "\n## Topics\n"
     yield from _table(
