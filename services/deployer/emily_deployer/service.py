@@ -74,12 +74,12 @@ class Deployer(Service[DeployerSettings]):
                     life.bus_settings(), root=settings.namespace, slowest_s=settings.attention_ms / 1000
                 ),
                 watch=Watcher(life.bus_settings(), root=settings.namespace).watch,
-                colours=settings.colours,
+                colours=settings.pair,
                 deadlines=Deadlines(ready=settings.ready_timeout_s),
             )
             hooks = Hooks(settings.hooks_dir, settings.hook_timeout_s)
             machine = Machine(store, steps, hooks, changed=Metrics(life.registry).note)
-            desk = Desk(machine, driver, router, settings.colours)
+            desk = Desk(machine, driver, router, settings.pair)
             await stack.enter_async_context(answering(life.bus, desk, settings.tokens))
             background = await stack.enter_async_context(anyio.create_task_group())
             background.start_soon(life.tasks.critical, "machine", machine.run)
@@ -129,7 +129,7 @@ class Deployer(Service[DeployerSettings]):
 def _driver(settings: DeployerSettings) -> Driver:
     if settings.driver == "compose":
         return Compose(settings.compose_dir)
-    return Embedded(settings.state_dir, root=settings.namespace, first=settings.colours[0])
+    return Embedded(settings.state_dir, root=settings.namespace, first=settings.pair[0])
 
 
 async def _alone(url: str, stopping: anyio.Event) -> psycopg.AsyncConnection[Any] | None:

@@ -21,7 +21,8 @@ class DeployerSettings(DatabaseSettings, frozen=True, kw_only=True):
     ] = "embedded"
     compose_dir: Annotated[Path, Meta(description="Folder of compose.yaml, for the driver compose")] = Path()
     colours: Annotated[
-        tuple[Colour, Colour], Meta(description="The two colours between which deploys go")
+        tuple[Colour, ...],
+        Meta(min_length=2, max_length=2, description="The two colours between which deploys go"),
     ] = ("blue", "green")
     token_file: Annotated[
         Path | None,
@@ -50,6 +51,11 @@ class DeployerSettings(DatabaseSettings, frozen=True, kw_only=True):
             raise ValueError("database_url and database_url_file: give one of them")
         if self.colours[0] == self.colours[1]:
             raise ValueError(f"colours: {self.colours[0]!r} is there twice; name two")
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The two colours."""
+        return self.colours[0], self.colours[1]
 
     @property
     def tokens(self) -> Path:
