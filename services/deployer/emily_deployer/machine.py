@@ -25,8 +25,9 @@ from emily_deployer.deployment import (
 from emily_deployer.errors import Closed, DeployerError, NoDeploy
 from emily_deployer.hooks import Hooks
 from emily_deployer.order import Order
-from emily_deployer.steps import Done, Held, Steps
+from emily_deployer.steps import Steps
 from emily_deployer.store.store import Act, Store
+from emily_deployer.trial import Done, Held
 
 ITSELF = "deployer"
 RECORD_PAUSE_S = 0.25

@@ -17,9 +17,10 @@ from emily_deployer.hooks import Hooks
 from emily_deployer.judging import Evidence, Observation, Patience
 from emily_deployer.machine import Machine
 from emily_deployer.order import Order
-from emily_deployer.steps import Deadlines, Done, Steps
+from emily_deployer.steps import Deadlines, Steps
 from emily_deployer.store.journal import opened
 from emily_deployer.traffic import Roles
+from emily_deployer.trial import Done
 
 COLOURS = ("blue", "green")
 STIMULI = 400

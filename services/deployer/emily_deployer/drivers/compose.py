@@ -21,7 +21,7 @@ from emily_deployer.processes import run
 TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
 MINDS = ("reflex", "workspace", "inference", "memory")
 VERSION = "EMILY_VERSION"
-URL_FILE = "EMILY_DATABASE_URL_FILE=/run/secrets/memory_database_url"
+URL_FILE = "EMILY_DATABASE_URL_FILE=/run/secrets/memory_database_url"  # pragma: allowlist secret
 LABELS = {"org.opencontainers.image.version": "version", "org.opencontainers.image.revision": "revision"}
 COMMAND_TIMEOUT_S = 120.0
 PULL_TIMEOUT_S = 1800.0

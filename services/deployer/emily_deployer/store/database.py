@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import anyio.to_thread
@@ -65,12 +65,13 @@ class Database:
 
     async def current(self) -> Deployment | None:
         """The deploy that is not over."""
-        found = await self._deployments("WHERE ended_at IS NULL", [])
+        found = await self._deployments("SELECT document FROM deployment WHERE ended_at IS NULL", [])
         return found[0] if found else None
 
     async def history(self, limit: int) -> list[Deployment]:
         """The newest first."""
-        return await self._deployments("ORDER BY number DESC LIMIT %s", [limit])
+        newest = "SELECT document FROM deployment ORDER BY number DESC LIMIT %s"
+        return await self._deployments(newest, [limit])
 
     async def acts(self, deployment: UUID) -> list[Act]:
         """In order."""
@@ -83,9 +84,9 @@ class Database:
                 async for at, who, what, step, why in rows
             ]
 
-    async def _deployments(self, which: str, values: list[Any]) -> list[Deployment]:
+    async def _deployments(self, statement: LiteralString, values: list[Any]) -> list[Deployment]:
         async with self._transaction() as connection:
-            rows = await connection.execute(f"SELECT document FROM deployment {which}".encode(), values)  # noqa: S608
+            rows = await connection.execute(statement, values)
             return [msgspec.convert(document, Deployment) async for (document,) in rows]
 
     @asynccontextmanager
