@@ -12,18 +12,13 @@ from emily.system import Layout
 from emily_deployer.drivers.embedded import Embedded
 from emily_deployer.errors import BadOrder, StepFailed
 from emily_runtime.stacks import CURRENT
+from releases import release
 
 PATIENCE_S = 30
 
 
 def pids(layout: Layout) -> dict[tuple[str, str], int | None]:
     return {(part.namespace, part.name): part.pid for part in launch.require_running(layout).parts}
-
-
-def release(folder: Path, name: str, *lines: str) -> str:
-    file = folder / f"{name}.toml"
-    file.write_text("\n".join((f'name = "{name}"', *lines)) + "\n")
-    return str(file)
 
 
 @pytest.mark.timeout(120)
