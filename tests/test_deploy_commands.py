@@ -100,7 +100,7 @@ def test_two_versions_are_compared(command: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("deploy", "v9"), "'v9' is neither 'current', a release file"),
+        (("deploy", "v9"), "'v9' is neither 'current', a tag, a release file"),
         (("deploy", CURRENT, "--plan"), "the router does not tell its table"),
         (("deploy", CURRENT, "--steps", "50,5"), "do not rise"),
         (("deploy", CURRENT, "--steps", "many"), "is no list of percentages"),

@@ -35,7 +35,8 @@ def deploy(
         str,
         typer.Argument(
             metavar="VERSION",
-            help="Embedded: current, a release file *.toml, a checkout or an environment. Composed: a tag.",
+            help="Embedded: current, a git tag, a release file *.toml, a checkout or an environment; "
+            "composed: a tag of images.",
         ),
     ],
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and do nothing.")] = False,

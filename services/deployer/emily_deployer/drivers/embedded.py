@@ -17,11 +17,12 @@ import msgspec
 from emily_contracts.routing import Colour
 from emily_postgres import url_of
 from emily_postgres.apply import URL
-from emily_runtime.stacks import Stack, read_stacks, write_stacks
+from emily_runtime.stacks import CURRENT, Stack, read_stacks, write_stacks
 from msgspec import Meta
 
 from emily_deployer.drivers.driver import Hear
 from emily_deployer.drivers.release import Release, canonical, read_release
+from emily_deployer.drivers.tagged import PREFIX, Tags
 from emily_deployer.errors import StepFailed
 from emily_deployer.processes import run
 
@@ -68,11 +69,17 @@ class Embedded:
         self._state_dir = state_dir
         self._root = root
         self._first = first
+        self._tags = Tags(state_dir / "releases")
 
     async def resolve(self, version: str) -> str:
         """The version as a path that means the same from everywhere."""
+        tag = (
+            None if version == CURRENT or canonical(version) != version else await self._tags.resolve(version)
+        )
+        if tag is not None:
+            return tag
         release = canonical(version)
-        read_release(release)
+        self._read(release)
         return release
 
     async def running(self) -> dict[str, str]:
@@ -81,10 +88,10 @@ class Embedded:
 
     async def describe(self, release: str) -> dict[str, str]:
         """Interpreter, source, revision and settings."""
-        read = read_release(release)
+        read = self._read(release)
         known = {"release": release, "name": read.name, "python": read.python, **read.environment}
         source = read.source or str(Path(__file__).parent)
-        revision = await _revision(Path(source))
+        revision = release.rpartition("@")[2] if release.startswith(PREFIX) else await _revision(Path(source))
         return (
             known
             | ({"source": read.source} if read.source else {})
@@ -93,7 +100,9 @@ class Embedded:
 
     async def build(self, release: str) -> None:
         """Make sure that the code can be imported."""
-        read = read_release(release)
+        read = self._read(release)
+        if release.startswith(PREFIX):
+            await self._tags.take_out(release)
         await run(
             [read.python, "-c", "import emily_reflex, emily_workspace, emily_inference"],
             timeout_s=MIGRATION_TIMEOUT_S,
@@ -103,17 +112,17 @@ class Embedded:
 
     async def expand(self, release: str) -> None:
         """Memory's migrations up to the first contraction, by the code of the release."""
-        read = read_release(release)
+        read = self._read(release)
         await self._migrate(read, read.migrations.expand, "expand migration")
 
     async def contract(self, release: str) -> None:
         """Memory's contractions too."""
-        read = read_release(release)
+        read = self._read(release)
         await self._migrate(read, read.migrations.contract, "contract migration", "--contract")
 
     async def start(self, colour: str, release: str) -> None:
         """Want it, and wait until the supervisor runs it, and nothing else as this colour."""
-        await self._want((*self._without(colour), read_release(release).stack(colour, release)))
+        await self._want((*self._without(colour), self._read(release).stack(colour, release)))
 
     async def ready(self, colour: str, hear: Hear) -> None:
         """Ask each part until it is ready; one that crashes or refuses its settings never will be."""
@@ -134,6 +143,9 @@ class Embedded:
     def _stacks(self) -> tuple[Stack, ...]:
         stacks = read_stacks(self._state_dir)
         return (Stack(colour=self._first),) if stacks is None else stacks
+
+    def _read(self, release: str) -> Release:
+        return self._tags.release(release) if release.startswith(PREFIX) else read_release(release)
 
     def _without(self, colour: str) -> tuple[Stack, ...]:
         return tuple(stack for stack in self._stacks() if stack.colour != colour)

@@ -94,7 +94,7 @@ def read_release(version: str) -> Release:
     if all((place / folder).is_dir() for folder in CHECKOUT):
         return Release(name=place.name, source=str(place))
     raise BadOrder(
-        f"version: {version!r} is neither {CURRENT!r}, a release file *.toml, a checkout, "
+        f"version: {version!r} is neither {CURRENT!r}, a tag, a release file *.toml, a checkout, "
         "nor a folder with bin/python"
     )
 
