@@ -11,7 +11,7 @@ from emily_deployer.deployment import Deployment, Step
 from emily_deployer.drivers.driver import Driver, Hear
 from emily_deployer.errors import StepFailed
 from emily_deployer.planning import planned
-from emily_deployer.traffic import Roles, Switchboard, status_of
+from emily_deployer.traffic import Roles, Switchboard, directed, status_of
 from emily_deployer.trial import POLL_S, Done, Trial, Watch
 
 DRAIN_S = 10.0
@@ -140,7 +140,7 @@ class Steps:
 
     async def _switch(self, deployment: Deployment, hear: Hear) -> Done:
         plan = deployment.settled
-        await self._switchboard.direct(Roles(plan.new), f"deploy of {plan.release}")
+        await directed(self._switchboard, Roles(plan.new), f"deploy of {plan.release}")
         return Done(f"{plan.new} answers")
 
     async def _contract(self, deployment: Deployment, hear: Hear) -> Done:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
+import anyio
 from emily_bus import AskError, Bus, ErrorReply
 from emily_contracts.routing import ChangeTraffic, ColourStatus, RoutingTable, Traffic, TrafficRequest
 from emily_contracts.topics import CHANGE_TRAFFIC, CURRENT_TRAFFIC
@@ -14,6 +15,8 @@ from emily_deployer.errors import StepFailed
 ASK_TIMEOUT_S = 2.0
 CHANGE_TIMEOUT_S = 5.0
 ATTEMPTS = 5
+TRIES = 3
+TRY_PAUSE_S = 0.3
 
 
 class Roles(NamedTuple):
@@ -96,6 +99,22 @@ class Router:
         if not words:
             raise StepFailed(f"{self._token_file}: holds no token; write TOKEN, or NAME TOKEN")
         return words[-1]
+
+
+async def directed(switchboard: Switchboard, roles: Roles, reason: str) -> None:
+    """Give the colours these roles, with their minds; asked again where a mind was too busy to move at once.
+
+    Raises:
+        StepFailed: It does not work in a few attempts either.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            await switchboard.direct(roles, reason)
+        except StepFailed:
+            await anyio.sleep(TRY_PAUSE_S)
+        else:
+            return
+    await switchboard.direct(roles, reason)
 
 
 def status_of(traffic: Traffic, colour: str) -> ColourStatus | None:

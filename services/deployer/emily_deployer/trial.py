@@ -17,7 +17,7 @@ from emily_deployer.drivers.driver import Hear
 from emily_deployer.errors import StepFailed
 from emily_deployer.judging import Action, Evidence, Verdict, judge, judge_shadow, settled
 from emily_deployer.order import Plan
-from emily_deployer.traffic import Roles, Switchboard, status_of
+from emily_deployer.traffic import Roles, Switchboard, directed, status_of
 
 POLL_S = 0.1
 GRACE_S = 2.0
@@ -58,7 +58,7 @@ class Trial:
     async def shadow(self, deployment: Deployment, hear: Hear) -> Done:
         """It thinks about copies; judged by how often it agrees."""
         plan, order = deployment.settled, deployment.order
-        await self._switchboard.direct(Roles(plan.old, shadow=plan.new), "shadow")
+        await directed(self._switchboard, Roles(plan.old, shadow=plan.new), "shadow")
         first = status_of(await self._switchboard.now(), plan.new)
         before = (first.compared, first.agreed) if first else (0, 0)
         compared = 0
@@ -75,10 +75,8 @@ class Trial:
     async def canary(self, deployment: Deployment, hear: Hear) -> Done:
         """It answers a share of the subjects; judged beside the old colour."""
         plan, order = deployment.settled, deployment.order
-        await self._switchboard.direct(
-            Roles(plan.old, canary=plan.new, weight=deployment.weight),
-            f"canary of {deployment.weight / 100:g} %",
-        )
+        roles = Roles(plan.old, canary=plan.new, weight=deployment.weight)
+        await directed(self._switchboard, roles, f"canary of {deployment.weight / 100:g} %")
         new, old = self._evidence(deployment)
         before = new.stimuli
 
