@@ -198,7 +198,7 @@ def parts(layout: Layout, wanted: tuple[Stack, ...] | None = None) -> tuple[Part
     )
     flags = {"DATABASE_URL": url_of(layout.database), **_shipped_flags()}
     records = {"DATABASE_URL": url_of(layout.database)} if layout.memory else {}
-    router = {"COLOUR": as_deployed(layout).colour, "HTTP_PORT": str(layout.http_port)}
+    router = {"COLOUR": as_deployed(layout).colour, "HTTP_PORT": str(layout.http_port), **records}
     return (
         bus,
         *((database,) if layout.memory else ()),

@@ -37,6 +37,18 @@ def make_missing(file: Path, name: str = FIRST_NAME) -> bool:
     return True
 
 
+def bearer(authorization: str | None) -> str:
+    """The token in an Authorization header.
+
+    Raises:
+        Unauthorised: It holds none.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != SCHEME or not token.strip():
+        raise Unauthorised("Authorization: send 'Bearer TOKEN', with a token of the token file")
+    return token.strip()
+
+
 def owner_of_header(authorization: str | None, file: Path) -> str:
     """Whose token an Authorization header holds.
 
@@ -44,10 +56,7 @@ def owner_of_header(authorization: str | None, file: Path) -> str:
         Unauthorised: It holds none that the file knows.
         TokensUnreadable: The file can't be read.
     """
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != SCHEME or not token.strip():
-        raise Unauthorised("Authorization: send 'Bearer TOKEN', with a token of the token file")
-    return owner_of(token.strip(), file, field="Authorization")
+    return owner_of(bearer(authorization), file, field="Authorization")
 
 
 def owner_of(token: str, file: Path, *, field: str = "token") -> str:

@@ -25,6 +25,8 @@ from litestar.response import ServerSentEvent
 
 from emily_router.idempotency import digest_of, id_of_key
 from emily_router.problems import HANDLERS, Problem
+from emily_router.routing import traffic_api
+from emily_router.routing.desk import Desk
 from emily_router.settings import RouterSettings
 from emily_router.sse import server_sent_events
 from emily_router.traffic import Traffic
@@ -53,11 +55,12 @@ class RouterHealth(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         status: `degraded` while a tier of the active colour is down.
-        colour: That answers.
+        colour: That answers, but for the subjects of a canary.
         in_flight: Stimuli that are owed an answer.
         alive: Living services; those of a colour as `blue/reflex`.
         absent: Tiers of the active colour that are down.
         version: Of the router.
+        behind: Why the routing table may be older than that of its database; empty when it can't be.
     """
 
     status: Literal["ok", "degraded"]
@@ -66,6 +69,7 @@ class RouterHealth(msgspec.Struct, frozen=True, kw_only=True):
     alive: tuple[str, ...]
     absent: tuple[str, ...]
     version: str
+    behind: str = ""
 
 
 def _problems(*statuses: int) -> dict[int, ResponseSpec]:
@@ -110,16 +114,20 @@ async def stream(traffic: NamedDependency[Traffic]) -> ServerSentEvent:
 
 
 @get("/health", responses=_problems(503))
-async def health(traffic: NamedDependency[Traffic], version: NamedDependency[str]) -> RouterHealth:
+async def health(
+    traffic: NamedDependency[Traffic], desk: NamedDependency[Desk], version: NamedDependency[str]
+) -> RouterHealth:
     """How the router and the active colour are."""
-    absent = traffic.absent
+    active = traffic.table.active
+    absent = traffic.absent(active)
     return RouterHealth(
-        status="degraded" if absent else "ok",
-        colour=traffic.colour,
+        status="degraded" if absent or desk.behind else "ok",
+        colour=active,
         in_flight=traffic.in_flight,
         alive=tuple(sorted(traffic.alive)),
         absent=absent,
         version=version,
+        behind=desk.behind,
     )
 
 
@@ -131,17 +139,25 @@ class DocsPage(OpenAPIRenderPlugin):
         return resources.files("emily_router").joinpath("docs.html").read_bytes()
 
 
-def create_app(open_traffic: Callable[[], Traffic], settings: RouterSettings, *, version: str) -> Litestar:
+def create_app(
+    open_traffic: Callable[[], Traffic],
+    open_desk: Callable[[], Desk],
+    settings: RouterSettings,
+    *,
+    version: str,
+) -> Litestar:
     """The ASGI application.
 
     Args:
         open_traffic: Gives the traffic, or raises `Closed` while there is none.
+        open_desk: Gives who takes orders on it, or raises `Closed`.
     """
     return Litestar(
-        [perceive, attend, hypothesise, stream, health],
+        [perceive, attend, hypothesise, stream, health, *traffic_api.ROUTES],
         before_request=only_from(settings.allowed_hosts),
         dependencies={
             "traffic": Provide(open_traffic, sync_to_thread=False),
+            "desk": Provide(open_desk, sync_to_thread=False),
             "version": Provide(lambda: version, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,

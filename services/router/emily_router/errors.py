@@ -41,3 +41,30 @@ class Disconnected(RouterError):
 
 class Closed(RouterError):
     """The router is starting or stopping."""
+
+
+class GateFull(RouterError):
+    """Minds move, and too much waits for them already."""
+
+
+class Outdated(RouterError):
+    """Another routing table holds than the one that was looked at."""
+
+    def __init__(self, version: int, why: str) -> None:
+        super().__init__(f"version: {version} is not the table that holds: {why}; look at it again")
+
+
+class HandoverFailed(RouterError):
+    """The minds of two colours can't move; nothing was changed."""
+
+
+class RecordAway(RouterError):
+    """The database of the routing table can't be asked."""
+
+
+class TableUnreadable(RouterError):
+    """The routing table on disk is torn or malformed."""
+
+
+class TableUnwritable(RouterError):
+    """The routing table can't be kept, so nothing was changed."""

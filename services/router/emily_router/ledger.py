@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
+from collections.abc import Mapping
 from uuid import UUID
 
 import msgspec
@@ -39,7 +40,7 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
     """An accepted stimulus without an answer.
 
     Attributes:
-        colour: Where it was forwarded, and where its answer comes from.
+        colour: Where it goes, and where its answer comes from.
         accepted_at: On the router's monotonic clock, in seconds.
         digest: Of what was asked, when a repetition must ask the same.
         trace: W3C trace context of its first forwarding; none before it, and after a restart.
@@ -143,10 +144,25 @@ class Ledger:
         if owed is not None:
             self._owed[stimulus_id] = msgspec.structs.replace(owed, trace=trace)
 
-    def hear(self, percept: Percept) -> bool:
-        """Whether this is the first percept of a stimulus in flight; it is kept for degrading."""
+    def redirect(self, stimulus: Stimulus, colour: str) -> None:
+        """Expect the answer of a stimulus from another colour, while it is in flight."""
+        owed = self._owed.get(stimulus.id)
+        if owed is not None and owed.colour != colour:
+            self._owed[stimulus.id] = msgspec.structs.replace(owed, colour=colour)
+
+    def owing(self, stimulus_id: UUID) -> str | None:
+        """The colour that owes its answer; none when nobody does."""
+        owed = self._owed.get(stimulus_id)
+        return None if owed is None else owed.colour
+
+    def owed_by(self, colour: str) -> int:
+        """How many answers a colour owes."""
+        return sum(owed.colour == colour for owed in self._owed.values())
+
+    def hear(self, percept: Percept, *, colour: str) -> bool:
+        """Whether this is the first percept of a stimulus that the colour owes; it is kept for degrading."""
         owed = self._owed.get(percept.stimulus_id)
-        if owed is None or owed.percept is not None:
+        if owed is None or owed.colour != colour or owed.percept is not None:
             return False
         self._owed[percept.stimulus_id] = msgspec.structs.replace(owed, percept=percept)
         return True
@@ -173,11 +189,11 @@ class Ledger:
         answer = self._remembered(stimulus_id, now)
         return None if answer is None else _decode(answer.decision)
 
-    def due(self, *, now: float, absent: tuple[str, ...] = ()) -> Due:
+    def due(self, *, now: float, absent: Mapping[str, tuple[str, ...]] = {}) -> Due:
         """What must be forwarded again, and the answers to what ran out of time.
 
         Args:
-            absent: Tiers that are known to be down; named in the reason of an answer.
+            absent: Tiers that are known to be down, by colour; named in the reason of an answer.
         """
         silent = [
             owed
@@ -186,10 +202,14 @@ class Ledger:
         ]
         for owed in silent:
             self._owed[owed.stimulus.id] = msgspec.structs.replace(owed, forwarded_again=True)
-        answers = [self._time_out(owed, absent) for owed in self._owed.values() if owed.elapsed(now) >= 1]
+        answers = [
+            self._time_out(owed, absent.get(owed.colour, ()))
+            for owed in self._owed.values()
+            if owed.elapsed(now) >= 1
+        ]
         for decision in answers:
             owed = self._owed[decision.stimulus_id]
-            if not absent:
+            if not absent.get(owed.colour):
                 self._take_note(owed, now)
             self._close(owed, decision, now)
         return Due(forward_again=tuple(silent), answers=tuple(answers))

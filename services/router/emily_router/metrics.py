@@ -17,11 +17,16 @@ class Metrics:
         replayed: Remembered answers given again.
         repeated: Stimuli that came again while in flight.
         late: Decisions for nothing in flight.
+        misrouted: Decisions by a colour that owes none; never given.
         forwarded_twice: Stimuli sent again after silence.
         untold: Exposures that nobody was told of, for want of room.
         in_flight: Answers owed now.
         admitted: Answers that may be owed at once now.
         latency: Seconds from acceptance to the answer.
+        changes: Of the routing table, by what became of them.
+        waited: Seconds that stimuli waited for a change of the table.
+        table_version: Of the routing table that holds.
+        lost_copies: That a shadow did not get, by colour.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -34,6 +39,7 @@ class Metrics:
         self.replayed = counter("replayed", "Remembered answers given again.")
         self.repeated = counter("repeated", "Stimuli that came again while in flight.")
         self.late = counter("late", "Decisions for nothing in flight.")
+        self.misrouted = counter("misrouted", "Decisions by a colour that owes none.")
         self.forwarded_twice = counter("forwarded_twice", "Stimuli sent again after silence.")
         self.untold = counter("untold_exposures", "Exposures that nobody was told of.")
         self.in_flight = Gauge("emily_router_in_flight", "Answers owed now.", registry=registry)
@@ -45,4 +51,15 @@ class Metrics:
             "From acceptance to the answer.",
             buckets=_LATENCY_BUCKETS,
             registry=registry,
+        )
+        self.changes = counter("table_changes", "Changes of the routing table.", "result")
+        self.lost_copies = counter("lost_copies", "Copies that a shadow did not get.", "colour")
+        self.waited = Histogram(
+            "emily_router_switch_seconds",
+            "For how long stimuli waited for a change of the routing table.",
+            buckets=_LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.table_version = Gauge(
+            "emily_router_table_version", "Of the routing table that holds.", registry=registry
         )

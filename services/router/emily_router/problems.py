@@ -9,10 +9,18 @@ from emily_contracts.decision import Decision
 from emily_runtime import problems, rest
 from emily_runtime.problems import ProblemError, field_of
 from emily_runtime.rest import respond
+from emily_runtime.tokens import TokensUnreadable, Unauthorised
 from litestar import Request, Response
 from litestar.types import ExceptionHandlersMap
 
-from emily_router.errors import KeyReused, Overloaded, RouterError, Unacceptable
+from emily_router.errors import (
+    HandoverFailed,
+    KeyReused,
+    Outdated,
+    Overloaded,
+    RouterError,
+    Unacceptable,
+)
 
 _Request = Request[Any, Any, Any]
 _Answer = Response[problems.Problem]
@@ -49,6 +57,21 @@ def _unavailable(_: _Request, error: Exception) -> _Answer:
     return respond(ProblemError(Problem(title="Unavailable", status=503, detail=str(error))))
 
 
+def _unauthorised(_: _Request, error: Unauthorised) -> _Answer:
+    problem = Problem(title="Unauthorized", status=401, detail=str(error), field="Authorization")
+    return respond(ProblemError(problem, {"WWW-Authenticate": "Bearer"}))
+
+
+def _outdated(_: _Request, error: Outdated) -> _Answer:
+    return respond(
+        ProblemError(Problem(title="Changed meanwhile", status=409, detail=str(error), field="version"))
+    )
+
+
+def _not_moved(_: _Request, error: HandoverFailed) -> _Answer:
+    return respond(ProblemError(Problem(title="Minds did not move", status=409, detail=str(error))))
+
+
 def _timeout(_: _Request, error: AskTimeout) -> _Answer:
     return respond(ProblemError(Problem(title="No answer in time", status=504, detail=str(error))))
 
@@ -62,6 +85,10 @@ HANDLERS: ExceptionHandlersMap = {
     Overloaded: _overloaded,
     Unacceptable: _unacceptable,
     KeyReused: _key_reused,
+    Outdated: _outdated,
+    HandoverFailed: _not_moved,
+    Unauthorised: _unauthorised,
+    TokensUnreadable: _unavailable,
     RouterError: _unavailable,
     NoResponder: _unavailable,
     AskTimeout: _timeout,

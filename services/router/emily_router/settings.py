@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from emily_contracts.constraints import Name
-from emily_runtime import ServiceSettings
+from emily_contracts.routing import Colour
+from emily_runtime import DatabaseSettings
 from msgspec import Meta
 
 
-class RouterSettings(ServiceSettings, frozen=True, kw_only=True):
+class RouterSettings(DatabaseSettings, frozen=True, kw_only=True):
     """Settings of the router, EMILY_ROUTER_* in the environment."""
 
     namespace: Annotated[
@@ -18,7 +20,19 @@ class RouterSettings(ServiceSettings, frozen=True, kw_only=True):
     http_port: Annotated[
         int, Meta(ge=0, le=65535, description="Port of the API and the operations; 0 takes a free one")
     ] = 8080
-    colour: Annotated[Name, Meta(description="Colour of the stack that answers")] = "blue"
+    colours: Annotated[
+        tuple[Colour, ...], Meta(min_length=1, description="Colours that traffic may be directed to")
+    ] = ("blue", "green")
+    colour: Annotated[
+        Colour, Meta(description="The one that answers until traffic is directed for the first time")
+    ] = "blue"
+    token_file: Annotated[
+        Path | None,
+        Meta(description="Lines NAME TOKEN of who may direct it; else state_dir/traffic.token, made anew"),
+    ] = None
+    standby: Annotated[
+        bool, Meta(description="Wait while another router lives in state_dir, and take over when it ends")
+    ] = False
     modalities: Annotated[
         tuple[Name, ...], Meta(description="Modalities that the minds can read; others are refused")
     ] = ("vision", "interoception")
@@ -37,3 +51,15 @@ class RouterSettings(ServiceSettings, frozen=True, kw_only=True):
     allowed_hosts: Annotated[
         tuple[str, ...], Meta(description="Names in the Host header that are served, against DNS rebinding")
     ] = ("localhost", "127.0.0.1", "::1")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.database_url is not None and self.database_url_file is not None:
+            raise ValueError("database_url and database_url_file: give one of them")
+        if self.colour not in self.colours:
+            raise ValueError(f"colour: {self.colour!r} is not among colours; add it there")
+
+    @property
+    def tokens(self) -> Path:
+        """The file of tokens."""
+        return self.token_file or self.state_dir / "traffic.token"

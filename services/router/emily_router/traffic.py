@@ -11,16 +11,16 @@ from emily_bus import Bus, BusCongested, Subscription
 from emily_bus.trace import traceparent
 from emily_contracts.decision import Decision
 from emily_contracts.outcome import Outcome
-from emily_contracts.percept import Percept
+from emily_contracts.routing import ColourStatus, RoutingTable
 from emily_contracts.stimulus import Stimulus
 from emily_contracts.topic import Query
-from emily_contracts.topics import OUTCOME, STIMULUS
 from emily_runtime.logs import get_logger
 from emily_runtime.traces import Tracer
 
 from emily_router.answers import failed
 from emily_router.errors import (
     Disconnected,
+    GateFull,
     JournalUnwritable,
     KeyReused,
     Overloaded,
@@ -31,14 +31,14 @@ from emily_router.journal import Accepted, Answered, Journal, Recovery
 from emily_router.ledger import Admission, Ledger, Owed
 from emily_router.metrics import Metrics
 from emily_router.outbox import Outbox
+from emily_router.routing.minds import TIERS
+from emily_router.routing.switchboard import Switchboard
 from emily_router.settings import RouterSettings
 from emily_router.stream import Stream
-from emily_router.table import RoutingTable, route
 from emily_router.variants import Variants
 
 TICK_S = 0.01
 RETRY_AFTER_S = 1
-TIERS = ("reflex", "workspace", "inference")
 
 _log = get_logger(__name__)
 _encode = msgspec.msgpack.encode
@@ -66,7 +66,8 @@ class Traffic:
         settings: RouterSettings,
         *,
         root: Bus,
-        colour: Bus,
+        board: Switchboard,
+        ledger: Ledger,
         journal: Journal,
         metrics: Metrics,
         tracer: Tracer,
@@ -76,16 +77,12 @@ class Traffic:
         self.outbox = Outbox(root, journal, capacity=2 * settings.in_flight)
         self.stream = Stream(watchers=settings.watchers, capacity=settings.watcher_buffer)
         self._settings = settings
-        self._table = RoutingTable(active=settings.colour)
-        self._root = root
-        self._colour = colour
+        self._board = board
+        self._ledger = ledger
         self._journal = journal
         self._metrics = metrics
         self._tracer = tracer
         self._variants = variants
-        self._ledger = Ledger(
-            in_flight=settings.in_flight, remembered=settings.remembered, remember_s=settings.remember_s
-        )
         self._waiters: dict[UUID, _Waiter] = {}
 
     @property
@@ -94,14 +91,28 @@ class Traffic:
         return self._ledger.in_flight
 
     @property
-    def colour(self) -> str:
-        """That answers."""
-        return self._table.active
+    def table(self) -> RoutingTable:
+        """That says who answers."""
+        return self._board.table
 
-    @property
-    def absent(self) -> tuple[str, ...]:
-        """Tiers of the active colour that are not alive."""
-        return tuple(tier for tier in TIERS if f"{self._table.active}/{tier}" not in self.alive)
+    def absent(self, colour: str) -> tuple[str, ...]:
+        """Tiers of a colour that are not alive."""
+        return tuple(tier for tier in TIERS if f"{colour}/{tier}" not in self.alive)
+
+    def colours(self) -> tuple[ColourStatus, ...]:
+        """How every colour is."""
+        comparison = self._board.comparison
+        return tuple(
+            ColourStatus(
+                name=colour,
+                role=self.table.role_of(colour),
+                in_flight=self._ledger.owed_by(colour),
+                absent=self.absent(colour),
+                compared=comparison.compared if comparison and comparison.shadow == colour else 0,
+                agreed=comparison.agreed if comparison and comparison.shadow == colour else 0,
+            )
+            for colour in self._board.lanes
+        )
 
     async def submit(self, stimulus: Stimulus, *, digest: bytes | None = None) -> Decision:
         """The answer to a stimulus, within its deadline.
@@ -140,7 +151,7 @@ class Traffic:
         Raises:
             AskError: Nobody did, or not in time, or it was refused.
         """
-        return await self._colour.ask(query, request, timeout=timeout_s)
+        return await self._board.lanes[self.table.active].bus.ask(query, request, timeout=timeout_s)
 
     async def take_in(self, arrivals: Subscription) -> None:
         """Accepts, replays or refuses each stimulus from the bus; passes outcomes on."""
@@ -157,12 +168,12 @@ class Traffic:
         else:
             self._metrics.rejected.labels("outcome").inc()
 
-    async def hear(self, events: Subscription) -> None:
-        """Passes percepts and decisions of the colour on."""
+    async def hear(self, colour: str, events: Subscription) -> None:
+        """Passes on what a colour says of stimuli that it owes an answer, and compares what a shadow says."""
         async for event in events:
             if isinstance(event, Decision):
-                self._settle(event)
-            elif isinstance(event, Percept) and event.outcome is None and self._ledger.hear(event):
+                self._weigh(event, colour)
+            elif event.outcome is None and self._ledger.hear(event, colour=colour):
                 self.stream.publish("percept", event)
                 self.outbox.put(event)
 
@@ -171,7 +182,8 @@ class Traffic:
         async with anyio.create_task_group() as forwards:
             while True:
                 await anyio.sleep(TICK_S)
-                due = self._ledger.due(now=time.monotonic(), absent=self.absent)
+                absent = {colour: self.absent(colour) for colour in self._board.lanes}
+                due = self._ledger.due(now=time.monotonic(), absent=absent)
                 for decision in due.answers:
                     self._conclude(decision)
                 for owed in due.forward_again:
@@ -188,7 +200,8 @@ class Traffic:
         for answer in recovery.undelivered:
             self.outbox.put(msgspec.msgpack.decode(answer.decision, type=Decision), on_record=True)
         for accepted in recovery.owed:
-            owed = Owed(stimulus=accepted.stimulus, colour=accepted.colour, accepted_at=accepted.at - past)
+            colour = self._board.colour_of(accepted.stimulus.subject)
+            owed = Owed(stimulus=accepted.stimulus, colour=colour, accepted_at=accepted.at - past)
             self._ledger.restore(owed)
             if owed.elapsed(time.monotonic()) < 1:
                 await self._forward(accepted.stimulus)
@@ -213,7 +226,7 @@ class Traffic:
 
     def _admit(self, stimulus: Stimulus, digest: bytes | None = None) -> Admission:
         self._require_acceptable(stimulus)
-        colour = route(self._table, stimulus.subject)
+        colour = self._board.colour_of(stimulus.subject)
         admission = self._ledger.admit(stimulus, colour=colour, now=time.monotonic(), digest=digest)
         match admission:
             case Admission.ACCEPTED:
@@ -237,7 +250,7 @@ class Traffic:
         try:
             if self.outbox.full:
                 raise Overloaded(self.outbox.waiting, RETRY_AFTER_S)
-            if not self._colour.connected:
+            if not self._board.lanes[colour].bus.connected:
                 raise Disconnected("the link to the bus is down; retry when it stands again")
             self._journal.append([Accepted(at=time.time(), colour=colour, stimulus=stimulus)])
         except RouterError:
@@ -272,16 +285,30 @@ class Traffic:
         with span, anyio.move_on_after(stimulus.deadline_ms / 1000):
             self._ledger.trace(stimulus.id, traceparent.get())
             try:
-                await self._colour.publish(STIMULUS, stimulus)
-            except BusCongested as congestion:
+                await self._board.send(stimulus)
+            except (BusCongested, GateFull) as congestion:
                 _log.warning("not forwarded", stimulus_id=str(stimulus.id), reason=str(congestion))
 
     async def _pass_on(self, outcome: Outcome) -> None:
         try:
-            await self._colour.publish(OUTCOME, outcome)
-        except BusCongested as congestion:
+            await self._board.send(outcome)
+        except (BusCongested, GateFull) as congestion:
             self._metrics.rejected.labels("outcome").inc()
             _log.warning("outcome lost", stimulus_id=str(outcome.stimulus_id), reason=str(congestion))
+
+    def _weigh(self, decision: Decision, colour: str) -> None:
+        """An answer counts from the colour that owes it; that of a shadow is only compared."""
+        owing, comparison = self._ledger.owing(decision.stimulus_id), self._board.comparison
+        if colour == owing:
+            if comparison is not None and colour == self.table.active:
+                comparison.given(decision)
+            self._settle(decision)
+        elif comparison is not None and colour == comparison.shadow:
+            comparison.withheld(decision)
+        elif owing is None:
+            self._metrics.late.inc()
+        else:
+            self._metrics.misrouted.inc()
 
     def _settle(self, decision: Decision) -> None:
         now = time.monotonic()

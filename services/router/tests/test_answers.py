@@ -4,7 +4,6 @@ import msgspec
 import pytest
 from emily_contracts.decision import Act, Status
 from emily_router.answers import degraded, failed
-from emily_router.table import RoutingTable, route
 from emily_router.testing import percept_of, stimulus
 
 
@@ -28,7 +27,3 @@ def test_answers_of_the_router_have_the_same_id_each_time() -> None:
     assert failed(item, "why") == failed(item, "why")
     assert failed(item, "why").id != degraded(percept_of(item), "why").id
     assert (failed(item, "why").status, failed(item, "why").stimulus_id) == (Status.FAILED, item.id)
-
-
-def test_every_subject_goes_to_the_active_colour() -> None:
-    assert {route(RoutingTable(active="green"), subject) for subject in ("a", "b")} == {"green"}

@@ -40,7 +40,7 @@ class OneAnswerEach(RuleBasedStateMachine):
 
     @rule(item=stimuli)
     def hear(self, item: Stimulus) -> None:
-        self.ledger.hear(percept_of(item))
+        self.ledger.hear(percept_of(item), colour="blue")
 
     @rule(item=stimuli)
     def decide(self, item: Stimulus) -> None:
@@ -81,8 +81,8 @@ def test_a_percept_keeps_a_stimulus_from_being_forwarded_again() -> None:
     ledger = Ledger()
     item = stimulus(deadline_ms=1000)
     ledger.admit(item, colour="blue", now=0.0)
-    assert ledger.hear(percept_of(item))
-    assert not ledger.hear(percept_of(item))
+    assert ledger.hear(percept_of(item), colour="blue")
+    assert not ledger.hear(percept_of(item), colour="blue")
     assert ledger.due(now=0.6).forward_again == ()
 
 
@@ -90,8 +90,8 @@ def test_an_answer_without_a_decision_is_tier_ones_and_names_what_is_down() -> N
     ledger = Ledger()
     item = stimulus(deadline_ms=1000)
     ledger.admit(item, colour="blue", now=0.0)
-    ledger.hear(percept_of(item))
-    (answer,) = ledger.due(now=1.0, absent=("workspace",)).answers
+    ledger.hear(percept_of(item), colour="blue")
+    (answer,) = ledger.due(now=1.0, absent={"blue": ("workspace",)}).answers
     assert answer.status is Status.DEGRADED
     assert (answer.act.kind, answer.act.label) == ("report", "seven")
     assert "workspace down" in answer.reason

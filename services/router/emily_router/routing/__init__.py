@@ -1,0 +1,1 @@
+"""Which colour answers whom: kept, changed as a whole, and the minds moved along."""
