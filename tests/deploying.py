@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 import anyio
 import anyio.to_thread
-import pytest
 from emily import launch
 from emily.system import Layout
-from emily_bus import Bus, BusSettings, NoResponder
+from emily_bus import Bus, BusSettings
 from emily_contracts.routing import TrafficRequest
 from emily_contracts.topics import CURRENT_TRAFFIC
 from emily_runtime.stacks import Stack, read_stacks
@@ -85,20 +84,6 @@ def settled_on(layout: Layout, colour: str, release: str) -> None:
     assert [(stack.colour, stack.release) for stack in wanted] == [(colour, release)]
     running = {part.namespace for part in launch.require_running(layout).parts if "/" in part.namespace}
     assert running == {f"emily/{colour}"}
-
-
-def require_traffic_table(layout: Layout) -> None:
-    """Skip where the router can't direct traffic yet: then nothing can be deployed."""
-
-    async def ask() -> None:
-        settings = BusSettings(endpoint=layout.bus_endpoint)
-        async with Bus.open(settings, namespace="emily", name="test") as bus:
-            await bus.ask(CURRENT_TRAFFIC, TrafficRequest(), timeout=5)
-
-    try:
-        anyio.run(ask)
-    except NoResponder:
-        pytest.skip("the router serves no control/traffic yet")
 
 
 async def _trickle(speaker: Client) -> None:

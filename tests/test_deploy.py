@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deploying import QUICK, deploy, require_traffic_table, settled_on
+from deploying import QUICK, deploy, settled_on
 from emily import launch
 from emily.asking import announced
 from emily.errors import NotUp
@@ -25,7 +25,6 @@ def system(trained: Path, tmp_path: Path) -> Iterator[Layout]:
     with launch.temporarily(layout, quiet):
         deployer = next(part for part in parts(layout) if part.name == "deployer")
         launch.wait_until_ready(layout, deployer)
-        require_traffic_table(layout)
         yield layout
 
 

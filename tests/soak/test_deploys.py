@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deploying import Ended, deploy, require_traffic_table, settled_on
+from deploying import Ended, deploy, settled_on
 from emily import launch
 from emily.deploy_ask import OVER, Deployer
 from emily.errors import CommandError
@@ -35,7 +35,6 @@ def system(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     layout = fresh_layout(tmp_path, trained, delivery=True)
     with launch.temporarily(layout, quiet):
         launch.wait_until_ready(layout, next(part for part in parts(layout) if part.name == "deployer"))
-        require_traffic_table(layout)
         yield layout
 
 
@@ -171,7 +170,6 @@ def test_with_a_memory_both_versions_share_the_database(trained: Path, tmp_path:
     with launch.temporarily(layout, quiet):
         for name in ("memory", "deployer"):
             launch.wait_until_ready(layout, next(part for part in parts(layout) if part.name == name))
-        require_traffic_table(layout)
         ended = deploy(layout, run, CURRENT, *GOOD)
         print(ended.statuses, ended.deploy["words"])
         assert ended.deploy["state"] == "succeeded"
