@@ -29,9 +29,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def loopback() -> Any:
     """The digits world and the three tiers in one process, as the benchmarks have them."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-        return importlib.import_module("loopback")
+    return _benchmark("loopback")
+
+
+@pytest.fixture(scope="session")
+def two_colours() -> Any:
+    """Minds in two colours behind a router, as the benchmarks have them."""
+    return _benchmark("two_colours")
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +76,9 @@ def run() -> Run:
         )
 
     return command
+
+
+def _benchmark(name: str) -> Any:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+        return importlib.import_module(name)

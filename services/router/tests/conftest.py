@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 from emily_bus.testing import router
+from emily_postgres.testing import grow, grown, server_url, url
 from emily_runtime.testing import ServiceProcess, service_process
+
+__all__ = ["grow", "grown", "server_url", "url"]
 
 
 @pytest.fixture(scope="session")

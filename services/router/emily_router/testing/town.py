@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 import anyio
 from anyio.abc import TaskGroup
@@ -77,6 +79,34 @@ class Town:
             while len(self.answers) < sum(map(len, self.sent.values())):
                 self._changed = anyio.Event()
                 await self._changed.wait()
+
+    async def give_again(self) -> None:
+        """Send once more, as a client would, what has no answer by now."""
+        answered = {answer.stimulus_id for answer in self.answers}
+        for sent in itertools.chain.from_iterable(self.sent.values()):
+            if sent.id not in answered:
+                await self.root.publish(INBOUND_STIMULUS, sent)
+
+    async def until_each_answered(self) -> dict[UUID, list[UUID]]:
+        """Ids of the answers to each stimulus, once all have one."""
+        with anyio.fail_after(ANSWERED_S):
+            while True:
+                answers: dict[UUID, list[UUID]] = {
+                    sent.id: [] for sent in itertools.chain.from_iterable(self.sent.values())
+                }
+                for answer in self.answers:
+                    answers[answer.stimulus_id].append(answer.id)
+                if all(answers.values()):
+                    return answers
+                self._changed = anyio.Event()
+                await self._changed.wait()
+
+    async def until_quiet(self, quiet_s: float = 1.0) -> None:
+        """Return when no answer has come for a while: of what a kill met, none may ever come."""
+        seen = -1
+        while len(self.answers) > seen:
+            seen = len(self.answers)
+            await anyio.sleep(quiet_s)
 
     def counts(self, subject: str) -> list[str | None]:
         """What the answers to the stimuli of a subject counted, in the order of the stimuli.
