@@ -57,8 +57,8 @@ from emily_contracts.upkeeping import (
 )
 
 _REFLEX = QoS(priority=Priority.REAL_TIME, express=True)
-_THOUGHT = QoS(priority=Priority.INTERACTIVE, express=True)
-_INGRESS = QoS(priority=Priority.INTERACTIVE, express=True, overflow=Overflow.REJECT, buffer=16_384)
+_THOUGHT = QoS(priority=Priority.INTERACTIVE)
+_INGRESS = QoS(priority=Priority.INTERACTIVE, overflow=Overflow.REJECT, buffer=16_384)
 _TELEMETRY = QoS(
     priority=Priority.BACKGROUND, congestion=Congestion.DROP, overflow=Overflow.DROP_OLDEST, buffer=1024
 )

@@ -90,6 +90,7 @@ class Journal:
         self._segments = segments
         self._lock = _lock(directory)
         self._open: dict[UUID, bytes] = {}
+        self._deferred: list[Record] = []
         self._file = -1
         self._size = self._carried = 0
         self.recovery = self._recover()
@@ -104,12 +105,29 @@ class Journal:
         os.close(self._file)
         os.close(self._lock)
 
+    def defer(self, record: Record) -> None:
+        """Hands a record to the kernel with the next write, or at `flush`."""
+        self._deferred.append(record)
+
+    def flush(self) -> None:
+        """Hands what was deferred to the kernel.
+
+        Raises:
+            JournalUnwritable: The disk is full or gone; what was deferred is not on record.
+        """
+        if self._deferred:
+            try:
+                self.append(())
+            finally:
+                self._deferred.clear()
+
     def append(self, records: Sequence[Record]) -> None:
-        """Hands the records to the kernel in one write: all of them, or none.
+        """Hands the records to the kernel in one write, what was deferred before them: all, or none.
 
         Raises:
             JournalUnwritable: The disk is full or gone.
         """
+        records = (*self._deferred, *records)
         frames = [_frame(record) for record in records]
         try:
             if self._size > self._carried + self._segment_bytes:
@@ -117,6 +135,7 @@ class Journal:
             self._size += _write_whole(self._file, b"".join(frames), at=self._size)
         except OSError as error:
             raise JournalUnwritable(f"{self._directory}: {error.strerror}; free some space") from error
+        self._deferred.clear()
         for record, frame in zip(records, frames, strict=True):
             self._note(record, frame)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 
 import anyio
@@ -76,6 +75,7 @@ class Outbox:
         """Publishes what is put in, for ever."""
         while True:
             if not self._parcels:
+                self._record()
                 self._filled = anyio.Event()
                 await self._filled.wait()
             elif not self._bus.connected:
@@ -85,6 +85,7 @@ class Outbox:
 
     async def _publish_first(self) -> None:
         parcel = self._parcels[0]
+        self._record()
         traceparent.set(parcel.trace)
         try:
             if isinstance(parcel.message, Decision):
@@ -97,6 +98,12 @@ class Outbox:
         self._parcels.popleft()
         self._emptied.set()
         if parcel.on_record:
-            # A delivery that can't be recorded is repeated after a restart: same decision, same id.
-            with contextlib.suppress(JournalUnwritable):
-                self._journal.append([Delivered(stimulus_id=parcel.message.stimulus_id)])
+            # A delivery that does not get on record is repeated after a restart: same decision, same id.
+            self._journal.defer(Delivered(stimulus_id=parcel.message.stimulus_id))
+
+    def _record(self) -> None:
+        """An answer is on record before it is said."""
+        try:
+            self._journal.flush()
+        except JournalUnwritable as error:
+            _log.warning("answers not on record", reason=str(error))

@@ -257,6 +257,13 @@ class Traffic:
             self._ledger.withdraw(stimulus.id)
             raise
 
+    def _record(self) -> None:
+        """An answer is on record before it is given."""
+        try:
+            self._journal.flush()
+        except JournalUnwritable as error:
+            _log.warning("answers not on record", reason=str(error))
+
     def _require_acceptable(self, stimulus: Stimulus) -> None:
         if stimulus.stimulus_id != stimulus.id:
             raise Unacceptable(f"stimulus_id: {stimulus.stimulus_id} is not the id {stimulus.id}")
@@ -320,15 +327,13 @@ class Traffic:
         self._conclude(decision)
 
     def _conclude(self, decision: Decision) -> None:
-        try:
-            self._journal.append(
-                [Answered(at=time.time(), stimulus_id=decision.stimulus_id, decision=_encode(decision))]
-            )
-        except JournalUnwritable as error:
-            _log.warning("answer not on record", stimulus_id=str(decision.stimulus_id), reason=str(error))
+        self._journal.defer(
+            Answered(at=time.time(), stimulus_id=decision.stimulus_id, decision=_encode(decision))
+        )
         self._metrics.answered.labels(decision.status.value).inc()
         waiter = self._waiters.pop(decision.stimulus_id, None)
         if waiter is not None:
+            self._record()
             waiter.decision = decision
             waiter.answered.set()
         self.stream.publish("decision", decision)

@@ -43,7 +43,8 @@ class Variants:
 
     def stamped(self, stimulus: Stimulus) -> Stimulus:
         """The stimulus with the variants that hold for its subject, whatever it said of them itself."""
-        found = {flag: self._replica.variant(flag, targeting_key=stimulus.subject) for flag in CARRIED}
+        known = CARRIED if self._replica.revision else ()
+        found = {flag: self._replica.variant(flag, targeting_key=stimulus.subject) for flag in known}
         held = {flag: variant for flag, variant in found.items() if variant is not None}
         return stimulus if held == stimulus.flags else replace(stimulus, flags=held)
 

@@ -37,12 +37,16 @@ _decode = msgspec.msgpack.Decoder(tuple[dict[str, int], list[UUID]]).decode
 class Counts:
     """How many stimuli of each subject were had, and what that was at the last barriers.
 
+    Args:
+        colour: That is named as the reason of an answer.
+
     Attributes:
         by_subject: Of stimuli.
         heard: Latest ids, to pass over what comes twice.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, colour: str) -> None:
+        self._colour = colour
         self.by_subject: dict[str, int] = {}
         self.heard: dict[UUID, None] = {}
         self._recorded: dict[UUID, bytes] = {}
@@ -66,6 +70,7 @@ class Counts:
             episode=stimulus.episode,
             status=Status.DECIDED,
             act=Act(kind=COUNTED, label=f"n{count}"),
+            reason=self._colour,
         )
 
     def record(self, barrier: Barrier) -> None:
@@ -108,7 +113,7 @@ async def answer(events: Subscription, bus: Bus, counts: Counts) -> None:
 
 async def play(bus: Bus, *, ready: anyio.Event | None = None) -> None:
     """Be a colour on a bus in its namespace, for ever."""
-    counts = Counts()
+    counts = Counts(bus.namespace.rpartition("/")[2])
     async with AsyncExitStack() as stack:
         for tier in TIERS:
             await stack.enter_async_context(bus.serve(STATE, counts.tell, service=tier))

@@ -24,6 +24,8 @@ from emily_router.testing.standin import play
 
 ASK_S = 5.0
 ANSWERED_S = 20.0
+PAUSE_S = 0.01
+"""Between two rounds, so that no round is refused for want of room."""
 
 
 class Town:
@@ -71,7 +73,7 @@ class Town:
         for _ in range(rounds):
             for subject in subjects:
                 await self.give(subject)
-            await anyio.sleep(0.002)
+            await anyio.sleep(PAUSE_S)
 
     async def until_answered(self) -> None:
         """Return when as many answers came as stimuli were sent."""
