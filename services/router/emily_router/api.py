@@ -118,13 +118,13 @@ async def health(
     traffic: NamedDependency[Traffic], desk: NamedDependency[Desk], version: NamedDependency[str]
 ) -> RouterHealth:
     """How the router and the active colour are."""
-    active = traffic.table.active
-    absent = traffic.absent(active)
+    active = desk.now().table.active
+    absent = traffic.colours.absent(active)
     return RouterHealth(
         status="degraded" if absent or desk.behind else "ok",
         colour=active,
         in_flight=traffic.in_flight,
-        alive=tuple(sorted(traffic.alive)),
+        alive=tuple(sorted(traffic.colours.alive)),
         absent=absent,
         version=version,
         behind=desk.behind,

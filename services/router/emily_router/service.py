@@ -92,7 +92,7 @@ class Router(Service[RouterSettings]):
                 variants=variants,
             )
             switching = Switching(board, keeper, metrics)
-            desk = Desk(switching, keeper, lambda: (board.table, traffic.colours()), settings.tokens)
+            desk = Desk(switching, keeper, traffic.colours.traffic, settings.tokens)
             heard = {
                 colour: await stack.enter_async_context(lane.bus.subscribe(PERCEPT, DECISION))
                 for colour, lane in lanes.items()
@@ -199,4 +199,4 @@ async def _show_actions(actions: Subscription, traffic: Traffic) -> None:
 async def _follow_presence(root: Bus, traffic: Traffic) -> None:
     async with root.presence() as changes:
         async for _ in changes:
-            traffic.alive = changes.alive
+            traffic.colours.alive = changes.alive

@@ -11,13 +11,13 @@ from emily_bus import Bus, BusCongested, Subscription
 from emily_bus.trace import traceparent
 from emily_contracts.decision import Decision
 from emily_contracts.outcome import Outcome
-from emily_contracts.routing import ColourStatus, RoutingTable
 from emily_contracts.stimulus import Stimulus
 from emily_contracts.topic import Query
 from emily_runtime.logs import get_logger
 from emily_runtime.traces import Tracer
 
 from emily_router.answers import failed
+from emily_router.colours import Colours
 from emily_router.errors import (
     Disconnected,
     GateFull,
@@ -31,7 +31,6 @@ from emily_router.journal import Accepted, Answered, Journal, Recovery
 from emily_router.ledger import Admission, Ledger, Owed
 from emily_router.metrics import Metrics
 from emily_router.outbox import Outbox
-from emily_router.routing.minds import TIERS
 from emily_router.routing.switchboard import Switchboard
 from emily_router.settings import RouterSettings
 from emily_router.stream import Stream
@@ -56,7 +55,7 @@ class Traffic:
     """Accepts, forwards and answers.
 
     Attributes:
-        alive: Names of the living services as the root space sees them, such as `blue/reflex`.
+        colours: How they are.
         outbox: What is on its way out.
         stream: What watchers see.
     """
@@ -73,7 +72,7 @@ class Traffic:
         tracer: Tracer,
         variants: Variants,
     ) -> None:
-        self.alive: set[str] = set()
+        self.colours = Colours(board, ledger)
         self.outbox = Outbox(root, journal, capacity=2 * settings.in_flight)
         self.stream = Stream(watchers=settings.watchers, capacity=settings.watcher_buffer)
         self._settings = settings
@@ -89,30 +88,6 @@ class Traffic:
     def in_flight(self) -> int:
         """How many answers are owed."""
         return self._ledger.in_flight
-
-    @property
-    def table(self) -> RoutingTable:
-        """That says who answers."""
-        return self._board.table
-
-    def absent(self, colour: str) -> tuple[str, ...]:
-        """Tiers of a colour that are not alive."""
-        return tuple(tier for tier in TIERS if f"{colour}/{tier}" not in self.alive)
-
-    def colours(self) -> tuple[ColourStatus, ...]:
-        """How every colour is."""
-        comparison = self._board.comparison
-        return tuple(
-            ColourStatus(
-                name=colour,
-                role=self.table.role_of(colour),
-                in_flight=self._ledger.owed_by(colour),
-                absent=self.absent(colour),
-                compared=comparison.compared if comparison and comparison.shadow == colour else 0,
-                agreed=comparison.agreed if comparison and comparison.shadow == colour else 0,
-            )
-            for colour in self._board.lanes
-        )
 
     async def submit(self, stimulus: Stimulus, *, digest: bytes | None = None) -> Decision:
         """The answer to a stimulus, within its deadline.
@@ -151,7 +126,7 @@ class Traffic:
         Raises:
             AskError: Nobody did, or not in time, or it was refused.
         """
-        return await self._board.lanes[self.table.active].bus.ask(query, request, timeout=timeout_s)
+        return await self._board.lanes[self._board.table.active].bus.ask(query, request, timeout=timeout_s)
 
     async def take_in(self, arrivals: Subscription) -> None:
         """Accepts, replays or refuses each stimulus from the bus; passes outcomes on."""
@@ -182,8 +157,7 @@ class Traffic:
         async with anyio.create_task_group() as forwards:
             while True:
                 await anyio.sleep(TICK_S)
-                absent = {colour: self.absent(colour) for colour in self._board.lanes}
-                due = self._ledger.due(now=time.monotonic(), absent=absent)
+                due = self._ledger.due(now=time.monotonic(), absent=self.colours.all_absent())
                 for decision in due.answers:
                     self._conclude(decision)
                 for owed in due.forward_again:
@@ -307,7 +281,7 @@ class Traffic:
         """An answer counts from the colour that owes it; that of a shadow is only compared."""
         owing, comparison = self._ledger.owing(decision.stimulus_id), self._board.comparison
         if colour == owing:
-            if comparison is not None and colour == self.table.active:
+            if comparison is not None and colour == self._board.table.active:
                 comparison.given(decision)
             self._settle(decision)
         elif comparison is not None and colour == comparison.shadow:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from emily_bus import AskRefused, Bus
-from emily_contracts.routing import ChangeTraffic, ColourStatus, RoutingTable, Traffic, TrafficRequest
+from emily_contracts.routing import ChangeTraffic, Traffic, TrafficRequest
 from emily_contracts.topics import CHANGE_TRAFFIC, CURRENT_TRAFFIC
 from emily_runtime.tokens import TokensUnreadable, Unauthorised, owner_of
 
@@ -22,31 +22,29 @@ class Desk:
     Args:
         switching: Does what is ordered.
         keeper: Of the routing table.
-        look: Gives the table that holds and how the colours are.
+        now: Of the attribute.
         token_file: Lines NAME TOKEN, read at each order.
+
+    Attributes:
+        now: Gives the table that holds and how the colours are.
     """
 
     def __init__(
         self,
         switching: Switching,
         keeper: Keeper,
-        look: Callable[[], tuple[RoutingTable, tuple[ColourStatus, ...]]],
+        now: Callable[[], Traffic],
         token_file: Path,
     ) -> None:
         self._switching = switching
         self._keeper = keeper
-        self._look = look
+        self.now = now
         self._token_file = token_file
 
     @property
     def behind(self) -> str:
         """Why the table may be older than that of its database; empty when it can't be."""
         return self._keeper.behind
-
-    def now(self) -> Traffic:
-        """The table that holds and how the colours are."""
-        table, colours = self._look()
-        return Traffic(table=table, colours=colours)
 
     async def change(self, order: ChangeTraffic) -> Traffic:
         """What holds when the order is carried out.
