@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import anyio
@@ -199,3 +206,80 @@ async def shadow_of(here: Town) -> tuple[int, int]:
 def _number(label: str | None) -> int:
     assert label is not None
     return int(label.removeprefix("n"))
+
+
+@on_loop
+async def test_who_watches_the_stream_sees_every_decision_through_switches(fresh: ServiceProcess) -> None:
+    async with (
+        town(fresh) as here,
+        httpx.AsyncClient(base_url=fresh.http, timeout=20) as web,
+        web.stream("GET", "/api/v1/stream") as stream,
+    ):
+        lines = stream.aiter_lines()
+        for change in ({"active": "green"}, {"active": "blue"}, {"active": "blue", "shadow": "green"}):
+            await here.give_all(SUBJECTS, 1)
+            await here.direct(**change)
+        await here.give_all(SUBJECTS, 1)
+        seen: set[str] = set()
+        with anyio.fail_after(20):
+            async for line in lines:
+                if line.startswith("data:") and '"act"' in line:
+                    seen.add(json.loads(line.removeprefix("data:"))["stimulus_id"])
+                if len(seen) == 4 * len(SUBJECTS):
+                    break
+        assert seen == {str(sent.id) for each in here.sent.values() for sent in each}
+
+
+@contextmanager
+def process_of(fresh: ServiceProcess, colour: str) -> Iterator[subprocess.Popen[str]]:
+    """A colour that counts in a process of its own, which can hang."""
+    place = ("--endpoint", fresh.endpoint, "--namespace", f"{fresh.namespace}/{colour}")
+    with subprocess.Popen(
+        (sys.executable, "-m", "emily_router.testing.standin", *place),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().strip() == "ready"
+            yield process
+        finally:
+            process.kill()
+
+
+@on_loop
+async def test_a_colour_that_hangs_gets_no_mind_and_stops_nobody(fresh: ServiceProcess) -> None:
+    with process_of(fresh, "green") as green:
+        async with town(fresh, "blue") as here:
+            green.send_signal(signal.SIGSTOP)
+            with pytest.raises(ErrorReply, match="nothing was changed"):
+                await here.direct(active="green")
+            await here.give_all(SUBJECTS, 2)
+            await here.until_answered()
+            assert {answer.reason for answer in here.answers} == {"blue"}
+            green.send_signal(signal.SIGCONT)
+            with anyio.fail_after(20):
+                while (await here.now()).table.active != "green":
+                    with contextlib.suppress(ErrorReply):
+                        await here.direct(active="green")
+            await here.give_all(SUBJECTS, 1)
+            await here.until_answered()
+            assert here.counts("s1") == counted(3)
+
+
+@on_loop
+async def test_an_active_colour_that_hangs_can_be_left_without_its_mind(fresh: ServiceProcess) -> None:
+    with process_of(fresh, "blue") as blue:
+        async with town(fresh, "green") as here:
+            await here.give("s1")
+            await here.until_answered()
+            blue.send_signal(signal.SIGSTOP)
+            with pytest.raises(ErrorReply, match="nothing was changed"):
+                await here.direct(active="green")
+            held = await here.give("s2", deadline_ms=1500)
+            await here.direct(active="green", handover="none")
+            await here.give("s1")
+            await here.until_answered()
+            assert here.counts("s1") == ["n1", "n1"]
+            assert [each.reason for each in here.answers if each.stimulus_id == held.id] == ["green"]
