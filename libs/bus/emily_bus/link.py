@@ -16,7 +16,7 @@ from emily_bus.diagnosis import diagnosis
 from emily_bus.errors import BusUnavailable
 from emily_bus.settings import BusSettings, session_config
 
-_SETTLING_S = 1.0
+_SETTLING_S = 5.0
 
 _log = logging.getLogger("emily_bus")
 

@@ -21,7 +21,7 @@ from emily_bus.trace import traceparent
 MOST_KEYS = 1024
 """Keys of a topic that stay declared; the one declared first makes room."""
 
-_MEETING_S = 1.0
+_MEETING_S = 5.0
 
 _PRIORITY = {
     Priority.REAL_TIME: zenoh.Priority.REAL_TIME,
