@@ -58,6 +58,7 @@ class Adoption(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         low, high: The buckets from `low` to below `high`; when these are all, the state is taken as it is.
+        barrier: That must have come before: what was sent ahead of it was meant for the mind as it was.
 
     Raises:
         ValueError: There are no buckets between them.
@@ -67,6 +68,7 @@ class Adoption(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: StateSnapshot
     low: Annotated[int, Meta(ge=0, lt=BUCKETS)] = 0
     high: Annotated[int, Meta(gt=0, le=BUCKETS)] = BUCKETS
+    barrier: UUID | None = None
 
     def __post_init__(self) -> None:
         if self.low >= self.high:

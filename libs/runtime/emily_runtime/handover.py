@@ -90,8 +90,10 @@ class Handover:
         """Go on from what another mind remembered, of all subjects or of some.
 
         Raises:
-            AskRefused: The state can't be read or divided; nothing was changed.
+            AskRefused: The state can't be read or divided, or the barrier did not come; nothing was changed.
         """
+        if adoption.barrier is not None:
+            await self._recorded_at(adoption.barrier)
         started = time.perf_counter()
         try:
             result, cold_start = await self._adopt(adoption)

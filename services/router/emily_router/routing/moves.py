@@ -20,6 +20,11 @@ class Move(NamedTuple):
     low: int
     high: int
 
+    @property
+    def whole(self) -> bool:
+        """Whether every subject moves."""
+        return (self.low, self.high) == (0, BUCKETS)
+
 
 def moves(old: RoutingTable, new: RoutingTable) -> tuple[Move, ...]:
     """Of the subjects whose colour changes, and of all to a new shadow, whose copies need the same past."""

@@ -83,19 +83,24 @@ class Counts:
 
     async def tell(self, request: StateRequest) -> StateSnapshot:
         """What was counted at a barrier, once it has come."""
-        while request.barrier not in self._recorded:
-            await self._news.wait()
+        await self._come(request.barrier)
         state = self._recorded[request.barrier] if request.service == TIERS[0] else b""
         return StateSnapshot(service=request.service, version=1, code_version="0", state=state)
 
     async def adopt(self, adoption: Adoption) -> Adopted:
         """Go on from other counts, of the subjects in some buckets."""
+        if adoption.barrier is not None:
+            await self._come(adoption.barrier)
         if adoption.service == TIERS[0]:
             given, heard = _decode(adoption.snapshot.state)
             moved = {name: n for name, n in given.items() if adoption.low <= bucket(name) < adoption.high}
             self.by_subject = moved if adoption.whole else self.by_subject | moved
             self.heard = dict.fromkeys(heard) if adoption.whole else self.heard | dict.fromkeys(heard)
         return Adopted(service=adoption.service)
+
+    async def _come(self, barrier: UUID) -> None:
+        while barrier not in self._recorded:
+            await self._news.wait()
 
 
 async def answer(events: Subscription, bus: Bus, counts: Counts) -> None:
