@@ -386,3 +386,24 @@ def test_a_mind_says_how_old_the_checkpoint_was_that_it_goes_on_from(
     assert mover.get("/healthz").json()["restored_age_s"] == restored
     (line,) = mover.logged("goes on from a checkpoint; what was lived through after it was written is lost")
     assert line["age_s"] == restored
+
+
+def test_what_was_sent_ahead_of_a_barrier_does_not_touch_what_is_adopted_behind_it(
+    mover: ServiceProcess, on_loop: Any, stimuli: Any
+) -> None:
+    given = Counted(count=40_000, trace=np.arange(3.0))
+
+    async def live() -> None:
+        async with mover.bus() as bus:
+            marker = barrier()
+            for stimulus in stimuli(range(2000)):
+                await bus.publish(STIMULUS, stimulus)
+            await bus.publish(REFLEX_BARRIER, marker)
+            adoption = Adoption(service="mover", snapshot=snapshot(given), barrier=marker.id)
+            assert await bus.ask(ADOPT, adoption, timeout=10) == Adopted(service="mover")
+            assert opened((await state_now(bus)).state).count == given.count
+            never = msgspec.structs.replace(adoption, barrier=uuid7(marker.at))
+            with pytest.raises((ErrorReply, AskTimeout)):
+                await bus.ask(ADOPT, never, timeout=0.2)
+
+    on_loop(live)
