@@ -135,12 +135,16 @@ class Publisher:
                 changed(reply.ok)
 
         tokens = readers_of(template)
+        # What answers the question goes to the follower where there is one. So both are heard on the thread
+        # that reads the link: the end of the answer comes behind every reader.
+        follow: zenoh.handlers.Callback[zenoh.Sample] = zenoh.handlers.Callback(changed, indirect=False)
+        met: zenoh.handlers.Callback[zenoh.Reply] = zenoh.handlers.Callback(
+            present, self._window.open, indirect=False
+        )
         self._declared = [
             session.declare_subscriber(credit_for(template, self._sender), granted),
-            session.liveliness().declare_subscriber(tokens, changed, history=True),
+            session.liveliness().declare_subscriber(tokens, follow, history=True),
         ]
-        # Changes come on a thread of their own; asking once makes sure that readers are known before opening.
-        met: zenoh.handlers.Callback[zenoh.Reply] = zenoh.handlers.Callback(present, self._window.open)
         session.liveliness().get(tokens, met, timeout=_MEETING_S)
 
 
