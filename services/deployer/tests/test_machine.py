@@ -178,6 +178,13 @@ async def test_a_person_can_take_all_back_in_one_change(world: World, step: Step
                 if machine.current is not None and machine.current.step is step:
                     break
                 await machine.promote(by="ann", reason="")
+            await until(
+                lambda: {
+                    Step.SHADOW: world.table.shadow == "green",
+                    Step.CANARY: world.table.canary == "green",
+                    Step.WINDOW: world.table.active == "green",
+                }[step]
+            )
             version = world.table.version
             await machine.abort(by="bob", reason="smells")
             over = await ended(machine)
