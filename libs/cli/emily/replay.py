@@ -14,6 +14,7 @@ import typer
 from emily_bus import AskRefused, Bus, BusSettings, Subscription
 from emily_contracts import Decision, Episode, Overflow, Recall, RecallRequest
 from emily_contracts.topics import DECISION, OUTCOME, RECALL, STIMULUS
+from emily_runtime.stacks import Stack, write_stacks
 
 from emily import launch
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, out, print_json, progress_bar, reports_errors
@@ -23,6 +24,8 @@ from emily.recording import BUFFER, Header, Record, checkpoint, read
 from emily.system import Layout, free_port
 
 STALLED_S = 10.0
+PATIENCE = {"EMILY_INFERENCE_RECALL_TIMEOUT_S": "5"}
+"""What memory answered then is waited for, however busy this machine is."""
 POLL_S = 0.001
 
 
@@ -73,6 +76,7 @@ def replay(
         )
         layout.models.symlink_to(Layout(state_dir=state_dir.absolute()).models)
         _remember(layout, header)
+        write_stacks(layout.state_dir, (Stack(colour=layout.colour, settings=PATIENCE),))
         with launch.temporarily(layout, progress):
             replayed = anyio.run(_again, layout, records, progress)
     report = _compare(records, replayed)

@@ -9,7 +9,6 @@ from emily_runtime import Question
 from emily_inference.experience import NAMESPACE
 
 RECALLED = 64
-TIMEOUT_S = 0.05
 LIKENESS = Weights(affect=0.02, recency=1.0, importance=0.0, use=0.0, recency_days=0.002)
 """What makes a moment similar: nearness in time, then feeling; meaning and words where a stimulus has any.
 
@@ -17,7 +16,7 @@ Importance and use do not count: what surprised, or was often recalled, is no fa
 """
 
 
-def question(broadcast: Broadcast) -> Question:
+def question(broadcast: Broadcast, *, timeout_s: float) -> Question:
     """About moments of this sense and subject that were judged, like this one in meaning and feeling."""
     modulation = broadcast.modulation
     request = RecallRequest(
@@ -31,7 +30,7 @@ def question(broadcast: Broadcast) -> Question:
         present=broadcast.at,
         stimulus_id=broadcast.stimulus_id,
     )
-    return Question(RECALL, request, TIMEOUT_S)
+    return Question(RECALL, request, timeout_s)
 
 
 def recollections(recall: Recall | None) -> tuple[Recollection, ...]:

@@ -92,7 +92,9 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         if not self.settings.recall or event.modality != "vision" or not fresh:
             return None
         gaze = state.gazes.get(event.subject)
-        return None if gaze is not None and gaze.episode == event.episode else recollection.question(event)
+        if gaze is not None and gaze.episode == event.episode:
+            return None
+        return recollection.question(event, timeout_s=self.settings.recall_timeout_s)
 
     def told(self, state: InferenceState, event: Broadcast, answer: Recall | None) -> InferenceState:
         """The state with the episode begun and what memory told of it."""

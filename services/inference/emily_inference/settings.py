@@ -20,3 +20,7 @@ class InferenceSettings(ServiceSettings, frozen=True, kw_only=True):
     recall: Annotated[
         bool, Meta(description="Whether memory is asked what similar moments turned out to be")
     ] = True
+    recall_timeout_s: Annotated[
+        float,
+        Meta(gt=0, le=10, description="How long its answer is waited for; then she goes by what she knows"),
+    ] = 0.05
