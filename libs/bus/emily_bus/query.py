@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 
 import anyio
 import anyio.abc
@@ -47,7 +48,7 @@ async def ask[Req: msgspec.Struct, Rep: msgspec.Struct](
 
     session.get(
         asked.of(request),
-        zenoh.handlers.Callback(replied, lambda: replied(None)),
+        zenoh.handlers.Callback(replied, lambda: replied(None), indirect=False),
         payload=codec.encode(request),
         attachment=attachment.encode(attachment.NOBODY, 0, traceparent.get()),
         timeout=timeout + 1.0,  # ours comes first, so that silence and absence stay apart
@@ -67,9 +68,15 @@ def _read[Req: msgspec.Struct, Rep: msgspec.Struct](asked: Query[Req, Rep], repl
         raise ErrorReply(reason.decode(errors="replace"))
     try:
         version, *_ = attachment.decode(reply.ok.attachment)
-        return codec.Decoder(asked.reply).decode(codec.readable(reply.ok.payload, version))
+        decoder: codec.Decoder[Rep] = _decoder(asked.reply)
+        return decoder.decode(codec.readable(reply.ok.payload, version))
     except Undecodable as failure:
         raise ErrorReply(f"{asked.template}: the reply can't be read: {failure}") from None
+
+
+@cache
+def _decoder[T](kind: type[T]) -> codec.Decoder[T]:
+    return codec.Decoder(kind)
 
 
 class Service[Req: msgspec.Struct, Rep: msgspec.Struct]:
@@ -103,7 +110,8 @@ class Service[Req: msgspec.Struct, Rep: msgspec.Struct]:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._answer_all, receive, tasks)
-            queryable = session.declare_queryable(pattern, asked)
+            heard: zenoh.handlers.Callback[zenoh.Query] = zenoh.handlers.Callback(asked, indirect=False)
+            queryable = session.declare_queryable(pattern, heard)
             try:
                 await settled(session)
                 yield
