@@ -15,6 +15,7 @@ from emily import (
     memory,
     perceive,
     replay,
+    traffic,
     watch,
 )
 
@@ -38,6 +39,7 @@ app.command()(replay.replay)
 app.add_typer(perceive.app, name="perceive")
 app.add_typer(memory.app, name="memory")
 app.add_typer(deploy.app, name="releases")
+app.add_typer(traffic.app, name="traffic")
 app.add_typer(flags.app, name="flags")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(contracts.app, name="contracts")

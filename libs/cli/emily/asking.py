@@ -22,14 +22,16 @@ class Service:
         name: Of the service.
         root: Of the paths that are asked.
         url: Of the service; the one that it announced by default.
-        token_file: Holds TOKEN, or NAME TOKEN.
+        token_file: Holds TOKEN, or NAME TOKEN; none asks what is open to all.
     """
 
-    def __init__(self, name: str, root: str, *, state_dir: Path, url: str | None, token_file: Path) -> None:
+    def __init__(
+        self, name: str, root: str, *, state_dir: Path, url: str | None, token_file: Path | None
+    ) -> None:
         self._name = name
         self._root = root
         self._url = url or announced(state_dir, name)
-        self._token = _token(token_file)
+        self._authority = {} if token_file is None else {"Authorization": f"Bearer {_token(token_file)}"}
 
     def ask(self, method: str, path: str, body: Any = None, *, fine: tuple[int, ...] = (200, 201)) -> Any:
         """What it answers, decoded; none where it answers another status that is fine.
@@ -40,7 +42,7 @@ class Service:
         """
         split = urlsplit(self._url)
         kind = http.client.HTTPSConnection if split.scheme == "https" else http.client.HTTPConnection
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        headers = {**self._authority, "Content-Type": "application/json"}
         try:
             connection = kind(split.netloc, timeout=TIMEOUT_S)
             try:
@@ -77,9 +79,11 @@ def announced(state_dir: Path, name: str) -> str:
 
 
 def _remedy(status: int) -> str:
-    return {401: "name the file of your token with --token-file", 503: "try again in a moment"}.get(
-        status, ""
-    )
+    return {
+        401: "name the file of your token with --token-file",
+        409: "see how things stand, then ask again",
+        503: "try again in a moment",
+    }.get(status, "")
 
 
 def _token(file: Path) -> str:
