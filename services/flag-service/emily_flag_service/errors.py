@@ -31,9 +31,5 @@ class Outdated(FlagServiceError):
         self.version = version
 
 
-class Unauthorised(FlagServiceError):
-    """No token, or none that is known."""
-
-
 class Closed(FlagServiceError):
     """The service is starting or stopping, or its database is away."""

@@ -15,10 +15,10 @@ from emily_flags import InvalidFlag, load_folder
 from emily_postgres import reached, url_of
 from emily_runtime import Life, Service, SettingsError
 from emily_runtime.logs import get_logger
+from emily_runtime.tokens import TokensUnreadable, make_missing, read
 from litestar import Litestar
 from psycopg_pool import PoolTimeout
 
-from emily_flag_service import tokens
 from emily_flag_service.api.app import create_app
 from emily_flag_service.book import Book
 from emily_flag_service.errors import Closed
@@ -101,12 +101,12 @@ class FlagService(Service[FlagServiceSettings]):
     def _prepare_tokens(self) -> None:
         file = self.settings.tokens
         try:
-            if self.settings.token_file is None and tokens.make_missing(file):
+            if self.settings.token_file is None and make_missing(file):
                 _log.info("made a token to change flags with", file=str(file))
-            tokens.read(file)
+            read(file)
         except OSError as failure:
             raise SettingsError(f"token_file={file}: {failure.strerror}; name a file") from None
-        except Closed as failure:
+        except TokensUnreadable as failure:
             raise SettingsError(f"token_file={file}: {failure}") from None
 
 

@@ -11,7 +11,6 @@ import httpx
 import pytest
 from emily_bus.testing import router
 from emily_contracts.flags import FlagSnapshot
-from emily_flag_service import tokens
 from emily_flag_service.api.app import create_app
 from emily_flag_service.book import Book
 from emily_flag_service.metrics import Metrics
@@ -20,6 +19,7 @@ from emily_flags import load_folder
 from emily_postgres.migrating import Database as Schema
 from emily_postgres.testing import database, grown, server_url, url
 from emily_runtime.testing import ServiceProcess
+from emily_runtime.tokens import make_missing
 from litestar import Litestar
 from prometheus_client import CollectorRegistry
 
@@ -64,7 +64,7 @@ async def book(store: Store) -> Book:
 def token_file(tmp_path: Path) -> Path:
     """With the token of `operator`."""
     file = tmp_path / "flags.token"
-    tokens.make_missing(file)
+    make_missing(file)
     return file
 
 

@@ -10,6 +10,7 @@ import psycopg
 from emily_flags import InvalidFlag
 from emily_runtime.problems import Problem, ProblemError
 from emily_runtime.rest import HANDLERS, StrictRequest, only_from, respond
+from emily_runtime.tokens import TokensUnreadable, Unauthorised
 from litestar import Litestar, Request, Response, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -19,7 +20,7 @@ from psycopg_pool import PoolTimeout
 
 from emily_flag_service.api import flags, ofrep
 from emily_flag_service.book import Book
-from emily_flag_service.errors import Closed, NoSuchFlag, Outdated, Unauthorised
+from emily_flag_service.errors import Closed, NoSuchFlag, Outdated
 
 LARGEST_BODY = 2**20
 LARGEST_CONTEXT = 2**16
@@ -88,7 +89,8 @@ def _unauthorised(_: _Request, error: Unauthorised) -> _Answer:
 
 
 def _away(_: _Request, error: Exception) -> _Answer:
-    detail = str(error) if isinstance(error, Closed) else f"database: {type(error).__name__}; ask again later"
+    worded = isinstance(error, Closed | TokensUnreadable)
+    detail = str(error) if worded else f"database: {type(error).__name__}; ask again later"
     problem = Problem(title="Unavailable", status=503, detail=detail)
     return respond(ProblemError(problem, {"Retry-After": str(RETRY_AFTER_S)}))
 
@@ -104,6 +106,7 @@ REFUSALS: dict[Any, Any] = {
     NoSuchFlag: _missing,
     Outdated: _outdated,
     Unauthorised: _unauthorised,
+    TokensUnreadable: _away,
     Closed: _away,
     psycopg.OperationalError: _away,
     PoolTimeout: _away,

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from emily_flags import InvalidFlag
 from emily_runtime.problems import Problem, ProblemError
 from emily_runtime.rest import StrictRequest, responses
+from emily_runtime.tokens import owner_of_header
 from litestar import Response, delete, get, put
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
@@ -18,7 +19,6 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
-from emily_flag_service import tokens
 from emily_flag_service.api.views import (
     LONGEST_REASON,
     TEXT,
@@ -58,7 +58,7 @@ def who_asks(token_file: Path) -> Callable[[ASGIConnection[Any, Any, Any, Any], 
     """A guard that lets only owners of tokens in, and notes whose token it was."""
 
     def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        connection.state.author = tokens.owner_of(connection.headers.get("authorization"), token_file)
+        connection.state.author = owner_of_header(connection.headers.get("authorization"), token_file)
 
     return guard
 
