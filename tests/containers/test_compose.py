@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -59,21 +60,29 @@ class Composed:
         names = self.do("ps", "--all", "--format", "{{.Service}} {{.Name}}").stdout.splitlines()
         return {each.split()[0]: inspected("container", each.split()[1]) for each in names}
 
+    def asked(self, query: str) -> str:
+        """What the database answers."""
+        done = self.do("exec", "-T", "postgres", "psql", "-U", "postgres", "emily", "-tAc", query)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
     def memories(self) -> int:
         """Episodes in the database."""
-        counted = self.do(
-            "exec",
-            "-T",
-            "postgres",
-            "psql",
-            "-U",
-            "postgres",
-            "emily",
-            "-tAc",
-            "SELECT count(*) FROM memory.episode",
+        return int(self.asked("SELECT count(*) FROM memory.episode"))
+
+    def traffic(self, *command: str) -> Any:
+        """What `emily traffic` prints, with the token that was made."""
+        token = self._folder / ".emily" / "secrets" / "traffic_token"
+        options = ("--url", self.url, "--token-file", str(token), "--json")
+        done = subprocess.run(
+            [sys.executable, "-m", "emily", "traffic", *command, *options],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
         )
-        assert counted.returncode == 0, counted.stderr
-        return int(counted.stdout)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +170,7 @@ def test_only_the_door_is_published_and_on_loopback(composed: Composed) -> None:
     assert [each["HostIp"] for each in published["router"]["8080/tcp"]] == ["127.0.0.1"]
     for network in ("bus", "data"):
         assert inspected("network", f"{composed.name}_{network}")["Internal"]
-    assert _members(composed, "data") == {"postgres", "blue-memory", "flag-service"}
+    assert _members(composed, "data") == {"postgres", "blue-memory", "flag-service", "router"}
     assert _members(composed, "edge") == {"router"}
 
 
@@ -205,6 +214,23 @@ def test_part_that_crashes_comes_back(composed: Composed) -> None:
         assert time.monotonic() < deadline, state
         time.sleep(0.5)
     assert ask(composed, LOOK, subject="after")["status"] == "decided"
+
+
+def test_traffic_goes_to_green_with_what_blue_remembers_and_back(composed: Composed) -> None:
+    ask(composed, LOOK, subject="moving")
+    started = composed.do("--profile", "green", "up", "-d", "--no-build", "--wait", timeout_s=180)
+    assert started.returncode == 0, started.stderr[-2000:]
+    try:
+        moved = composed.traffic("set", "green")
+        assert moved["table"]["active"] == "green"
+        assert ask(composed, LOOK, subject="moving")["status"] == "decided"
+        assert httpx.get(f"{composed.url}/health", timeout=5).json()["colour"] == "green"
+        back = composed.traffic("drain", "green", "--to", "blue")
+        assert (back["table"]["active"], back["table"]["version"]) == ("blue", moved["table"]["version"] + 1)
+        assert composed.asked("SELECT max(version) FROM routing.change") == str(back["table"]["version"])
+        assert ask(composed, LOOK, subject="moving")["status"] == "decided"
+    finally:
+        composed.do("--profile", "green", "rm", "--stop", "--force", *(f"green-{mind}" for mind in MINDS))
 
 
 def test_everything_ends_in_order(composed: Composed) -> None:

@@ -13,9 +13,10 @@ from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, t
 from emily.errors import CommandError
 
 OF_DATABASE = "postgres_password"
-ADDRESSES = ("memory_database_url", "flag_service_database_url")
+ADDRESSES = ("memory_database_url", "flag_service_database_url", "router_database_url")
 """Where each service finds the database, password included."""
-OF_FLAGS = "flags_token"
+TOKENS = ("flags_token", "traffic_token")
+"""Who may change flags, and who may direct traffic."""
 PASSWORD_BYTES = 24
 FOLDER_MODE = 0o700
 FILE_MODE = 0o644
@@ -51,13 +52,14 @@ def init(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> No
 
 
 def make_secrets(folder: Path) -> Made:
-    """The password of the database, the addresses under which services find it, and a token for flags.
+    """The password of the database, the addresses under which services find it, and tokens of operators.
 
     Raises:
         CommandError: Everything is there, one can't be made, or an address is there without its password.
     """
     password_file, *addresses = (folder / name for name in (OF_DATABASE, *ADDRESSES))
-    files = (password_file, *addresses, folder / OF_FLAGS)
+    tokens = [folder / name for name in TOKENS]
+    files = (password_file, *addresses, *tokens)
     kept = tuple(str(file) for file in files if file.exists())
     if len(kept) == len(files):
         raise CommandError(
@@ -78,7 +80,7 @@ def make_secrets(folder: Path) -> Made:
         password = quote(password_file.read_text().strip(), safe="")
         address = f"postgresql://emily:{password}@postgres:5432/emily"  # pragma: allowlist secret
         contents = dict.fromkeys(addresses, address)
-        contents[folder / OF_FLAGS] = f"operator {secrets.token_urlsafe(PASSWORD_BYTES)}\n"
+        contents |= {file: f"operator {secrets.token_urlsafe(PASSWORD_BYTES)}\n" for file in tokens}
         for file, content in contents.items():
             if not file.exists():
                 _write_new(file, content)

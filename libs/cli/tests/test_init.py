@@ -10,7 +10,14 @@ import pytest
 from emily.app import app
 from typer.testing import CliRunner, Result
 
-MADE = ["postgres_password", "memory_database_url", "flag_service_database_url", "flags_token"]
+MADE = [
+    "postgres_password",
+    "memory_database_url",
+    "flag_service_database_url",
+    "router_database_url",
+    "flags_token",
+    "traffic_token",
+]
 
 
 def init(state_dir: Path) -> Result:
@@ -21,12 +28,14 @@ def test_password_is_made_and_only_the_folder_closes_it(tmp_path: Path) -> None:
     finished = init(tmp_path / "emily")
     assert finished.exit_code == 0, finished.output
     folder = tmp_path / "emily" / "secrets"
-    password, *addresses, token = (folder / name for name in MADE)
+    password, *addresses, flags, traffic = (folder / name for name in MADE)
     assert json.loads(finished.stdout) == {"made": [str(folder / name) for name in MADE], "kept": []}
     assert len(password.read_text()) == 48
     for address in addresses:
         assert address.read_text() == f"postgresql://emily:{password.read_text()}@postgres:5432/emily"
-    assert re.fullmatch(r"operator \S{32}\n", token.read_text())
+    assert flags.read_text() != traffic.read_text()
+    for token in (flags, traffic):
+        assert re.fullmatch(r"operator \S{32}\n", token.read_text())
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o644}
 
