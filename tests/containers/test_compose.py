@@ -223,6 +223,12 @@ def test_traffic_goes_to_green_with_what_blue_remembers_and_back(composed: Compo
     try:
         moved = composed.traffic("set", "green")
         assert moved["table"]["active"] == "green"
+        reading = (
+            "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/metrics').read().decode())"
+        )
+        for mind in ("reflex", "workspace", "inference"):
+            metrics = composed.do("exec", "-T", f"green-{mind}", "python3", "-c", reading).stdout
+            assert 'emily_adoptions_total{result="whole"} 1.0' in metrics, metrics
         assert ask(composed, LOOK, subject="moving")["status"] == "decided"
         assert httpx.get(f"{composed.url}/health", timeout=5).json()["colour"] == "green"
         back = composed.traffic("drain", "green", "--to", "blue")
