@@ -5,16 +5,27 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import anyio
 import pytest
 from emily import launch
 from emily.system import Layout, parts
+from harness import fresh_layout, quiet
 from stimuli import client, look
 
 RATE_HZ = 50
 SECONDS = 4.0
 ANSWER_TIMEOUT_S = 30
+
+
+@pytest.fixture(scope="module")
+def victim(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
+    """A running system of which one part after the other is killed, each once."""
+    layout = fresh_layout(tmp_path_factory.mktemp("victim"), trained)
+    with launch.temporarily(layout, quiet):
+        yield layout
 
 
 @pytest.mark.timeout(150)

@@ -44,6 +44,7 @@ def test_a_stream_that_memory_had_a_part_in_replays_bit_for_bit(
     assert report["compared"] == report["decisions"]
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(240)
 def test_a_one_sided_world_takes_fewer_looks_with_recall_than_without(remembering: Layout, run: Run) -> None:
     (expecting,) = printed(run(remembering, *LOOK, "60"))["rows"]
