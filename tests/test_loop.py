@@ -25,7 +25,7 @@ DRAFT = {
 def test_every_stimulus_gets_exactly_one_decision_with_its_provenance(emily: Layout) -> None:
     async def main() -> None:
         async with client(emily) as speaker:
-            sent = [look(place, subject=f"one-each-{place % 7}") for place in range(64)]
+            sent = [look(place, subject=f"one-each-{place % 7}", deadline_ms=10_000) for place in range(64)]
             for stimulus in sent:
                 await speaker.send(stimulus)
             await speaker.until_answered(20)
