@@ -15,7 +15,8 @@ class Window:
     """Additive increase, multiplicative decrease (Jacobson 1988, Congestion avoidance and control).
 
     Without it a mind that is offered more than it can do works on what nobody waits for any more, and answers
-    less the more it is asked. With it, what does not fit is refused at once.
+    less the more it is asked. With it, what does not fit is refused at once. A late answer cuts only what is
+    wider than the least: among so few, it is not late because too many wait.
 
     Args:
         most: In flight at once, however fast the answers are.
@@ -41,6 +42,6 @@ class Window:
         """
         if elapsed < GOOD_TIME:
             self.size = min(float(self._most), self.size + GROWTH)
-        elif accepted_at >= self._cut_at:
+        elif accepted_at >= self._cut_at and in_flight > self._least:
             self.size = max(float(self._least), CUT * min(self.size, in_flight))
             self._cut_at = now

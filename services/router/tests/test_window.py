@@ -74,6 +74,15 @@ def test_one_queue_that_was_too_long_is_cut_once() -> None:
     assert window.size == pytest.approx(200)
 
 
+def test_a_late_answer_among_few_says_nothing_of_the_size() -> None:
+    window = Window(MOST)
+    before = window.size
+    window.answered(1.0, in_flight=LEAST, accepted_at=0.0, now=1.0)
+    assert window.size == before
+    window.answered(1.0, in_flight=LEAST + 1, accepted_at=0.0, now=1.0)
+    assert window.size == LEAST
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 5), st.integers(0, 5000), st.floats(0, 10)), max_size=100),
     st.integers(1, 5000),
