@@ -30,11 +30,13 @@ class Ended(NamedTuple):
         code: Exit code of the command.
         deploy: As the command told it.
         statuses: How many stimuli were answered how.
+        reasons: Why stimuli were answered without a thought.
     """
 
     code: int
     deploy: dict[str, Any]
     statuses: dict[str, int]
+    reasons: set[str]
 
 
 def deploy(
@@ -64,7 +66,7 @@ def deploy(
                 assert len({answer.id for answer in answers}) == 1
             assert done.stdout, done.stderr
             told = json.loads(done.stdout.splitlines()[0])
-            return Ended(done.returncode, told, dict(speaker.statuses()))
+            return Ended(done.returncode, told, dict(speaker.statuses()), speaker.reasons())
         raise AssertionError
 
     return anyio.run(main)
@@ -90,6 +92,6 @@ async def _trickle(speaker: Client) -> None:
     """Each of a subject of its own, so that every share of them is met."""
     number = 0
     while True:
-        await speaker.send(look(number % 64, subject=f"deploy-{number}", deadline_ms=3000))
+        await speaker.send(look(number % 64, subject=f"deploy-{number}", deadline_ms=10_000))
         number += 1
         await anyio.sleep(1 / RATE_HZ)

@@ -12,7 +12,7 @@ from uuid import UUID
 import anyio
 from emily.system import Layout
 from emily_bus import Bus, BusSettings
-from emily_contracts import Decision, Signal, Stimulus, uuid7
+from emily_contracts import Decision, Signal, Status, Stimulus, uuid7
 from emily_contracts.topics import INBOUND_STIMULUS, OUTBOUND_DECISION
 
 
@@ -68,6 +68,11 @@ class Client:
     def statuses(self) -> Counter[str]:
         """How many stimuli were answered how, by their first answer."""
         return Counter(answers[0].status.value for answers in self.answers.values() if answers)
+
+    def reasons(self) -> set[str]:
+        """Why stimuli were answered without a thought, by their first answer."""
+        first = [answers[0] for answers in self.answers.values() if answers]
+        return {answer.reason for answer in first if answer.status in (Status.DEGRADED, Status.FAILED)}
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ from emily_runtime.testing import ServiceProcess
 SUBJECTS = tuple(f"s{number}" for number in range(24))
 HALF = 5000
 ROUNDS = 12
+AHEAD = 96
 CANARYS = next(subject for subject in SUBJECTS if bucket(subject) < HALF)
 ACTIVES = next(subject for subject in SUBJECTS if bucket(subject) >= HALF)
 
@@ -52,7 +53,7 @@ async def test_every_subject_is_answered_once_and_in_order_through_every_kind_of
         for change in changes:
             rounds += ROUNDS
             async with anyio.create_task_group() as both:
-                both.start_soon(here.give_all, SUBJECTS, ROUNDS)
+                both.start_soon(here.give_all, SUBJECTS, ROUNDS, AHEAD)
                 traffic = await here.direct(**change)
             assert traffic.table == RoutingTable(version=traffic.table.version, **change)
         await here.until_answered()

@@ -34,7 +34,7 @@ def on_loop[**P](test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, No
     return run
 
 
-def stimulus(*, deadline_ms: int = 2000, modality: str = "vision", text: str = "decide") -> Stimulus:
+def stimulus(*, deadline_ms: int = 10_000, modality: str = "vision", text: str = "decide") -> Stimulus:
     """A stimulus whose text tells the colour of the test what to do: decide, perceive, nothing."""
     now = datetime.now(UTC)
     identity = uuid7(now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -68,18 +69,19 @@ class Town:
         await self.root.publish(INBOUND_STIMULUS, sent)
         return sent
 
-    async def give_all(self, subjects: Iterable[str], rounds: int) -> None:
-        """Send so many stimuli of each subject, in turn."""
+    async def give_all(self, subjects: Iterable[str], rounds: int, ahead: float = math.inf) -> None:
+        """Send so many stimuli of each subject, in turn; at most so many wait when a round begins."""
         for _ in range(rounds):
             for subject in subjects:
                 await self.give(subject)
             await anyio.sleep(PAUSE_S)
+            while sum(map(len, self.sent.values())) - len(self.answers) > ahead:
+                await self._changed.wait()
 
     async def until_answered(self) -> None:
         """Return when as many answers came as stimuli were sent."""
         with anyio.fail_after(ANSWERED_S):
             while len(self.answers) < sum(map(len, self.sent.values())):
-                self._changed = anyio.Event()
                 await self._changed.wait()
 
     async def give_again(self) -> None:
@@ -100,7 +102,6 @@ class Town:
                     answers[answer.stimulus_id].append(answer.id)
                 if all(answers.values()):
                     return answers
-                self._changed = anyio.Event()
                 await self._changed.wait()
 
     async def until_quiet(self, quiet_s: float = 1.0) -> None:
@@ -134,10 +135,14 @@ class Town:
     async def listen(self) -> None:
         """Take down every answer, for ever."""
         async with self.root.subscribe(OUTBOUND_DECISION) as decisions:
-            self._changed.set()
+            self._tell()
             async for decision in decisions:
                 self.answers.append(decision)
-                self._changed.set()
+                self._tell()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
 
 
 @asynccontextmanager
