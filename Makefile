@@ -21,6 +21,8 @@ BIN := .venv/bin
 UV := $(shell command -v uv || echo .tools/bin/uv)
 export UV_LINK_MODE ?= copy
 export UV_NO_PROGRESS ?= 1
+# Where it is set, every process of Emily and of the tests compiles all of its source anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run setup setup-dev test test-containers soak lint types bench bench-setup docs lock images image-postgres deploy clean
 

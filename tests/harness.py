@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from emily.app import app
 from emily.system import Layout, free_port
+from typer.testing import CliRunner
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -27,6 +29,15 @@ def fresh_layout(state_dir: Path, trained: Path, **changes: Any) -> Layout:
     )
     layout.models.symlink_to(trained)
     return layout
+
+
+def invoke(layout: Layout, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `emily` in this process, which spares what a start of Python takes."""
+    runner = CliRunner(env={"COLUMNS": "160"})
+    result = runner.invoke(app, [*arguments, "--state-dir", str(layout.state_dir)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
 
 
 def printed(finished: subprocess.CompletedProcess[str]) -> Any:

@@ -136,9 +136,9 @@ def test_signals_that_no_picture_has_are_answered_all_the_same(
 
 
 @pytest.mark.timeout(180)
-def test_ten_thousand_at_once_are_each_answered_once_or_refused(victim: Layout) -> None:
+def test_ten_thousand_at_once_are_each_answered_once_or_refused(emily: Layout) -> None:
     async def main() -> None:
-        async with client(victim) as speaker:
+        async with client(emily) as speaker:
             for i in range(10_000):
                 await speaker.send(look(i % 64, subject=f"flood-{i % 9}", deadline_ms=10_000))
                 if i % 100 == 0:
@@ -151,7 +151,7 @@ def test_ten_thousand_at_once_are_each_answered_once_or_refused(victim: Layout) 
             assert statuses["decided"] + statuses["reflex"] > 500
 
     anyio.run(main)
-    _healthy(victim)
+    _healthy(emily)
 
 
 def _beside() -> bytes:

@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -15,21 +13,23 @@ from pathlib import Path
 import httpx
 import pytest
 from emily import launch
+from emily.app import app
 from emily.errors import StartFailed
 from emily.system import Layout, alive
-from harness import Run, fresh_layout, printed, quiet
+from harness import Run, fresh_layout, invoke, printed, quiet
+from typer.testing import CliRunner, Result
 
 
-def test_status_shows_every_part_ready_with_its_memory(emily: Layout, run: Run) -> None:
-    report = printed(run(emily, "status", "--json"))
+def test_status_shows_every_part_ready_with_its_memory(emily: Layout) -> None:
+    report = printed(invoke(emily, "status", "--json"))
     assert [part["name"] for part in report["parts"]] == ["bus", "reflex", "workspace", "inference", "router"]
     assert all(part["ready"] and part["memory_mb"] > 5 for part in report["parts"])
-    assert "reflex" in run(emily, "status").stdout
+    assert "reflex" in invoke(emily, "status").stdout
 
 
-def test_up_twice_is_up_once(emily: Layout, run: Run) -> None:
+def test_up_twice_is_up_once(emily: Layout) -> None:
     before = launch.require_running(emily).pid
-    assert "up already" in run(emily, "up").stdout
+    assert "up already" in invoke(emily, "up").stdout
     assert launch.require_running(emily).pid == before
 
 
@@ -46,20 +46,18 @@ def test_up_and_down_leave_nothing_behind(trained: Path, tmp_path: Path, run: Ru
 
 
 @pytest.mark.parametrize("command", [("status",), ("perceive", "digits"), ("perceive", "host"), ("watch",)])
-def test_what_needs_emily_says_so_when_she_is_not_up(
-    tmp_path: Path, run: Run, command: tuple[str, ...]
-) -> None:
-    finished = run(Layout(state_dir=tmp_path), *command)
+def test_what_needs_emily_says_so_when_she_is_not_up(tmp_path: Path, command: tuple[str, ...]) -> None:
+    finished = invoke(Layout(state_dir=tmp_path), *command)
     assert finished.returncode == 4
     assert "emily up" in finished.stderr
 
 
-def test_a_taken_port_is_named_before_anything_starts(trained: Path, tmp_path: Path, run: Run) -> None:
+def test_a_taken_port_is_named_before_anything_starts(trained: Path, tmp_path: Path) -> None:
     layout = fresh_layout(tmp_path, trained)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", layout.http_port))
         taken.listen()
-        finished = run(
+        finished = invoke(
             layout, "up", "--port", str(layout.http_port), "--bus-port", str(layout.bus_port), "--json"
         )
     assert finished.returncode == 5
@@ -101,7 +99,7 @@ def test_watch_prints_what_goes_by(emily: Layout, run: Run) -> None:
     messages = [json.loads(line) for line in finished.stdout.splitlines()]
     assert messages
     assert all(message["topic"] == "outbound_decision" for message in messages)
-    wrong = run(emily, "watch", "--topic", "gossip")
+    wrong = invoke(emily, "watch", "--topic", "gossip")
     assert wrong.returncode == 1
     assert "no such topic" in wrong.stderr
 
@@ -109,35 +107,28 @@ def test_watch_prints_what_goes_by(emily: Layout, run: Run) -> None:
 def test_doctor_finds_a_healthy_machine_and_a_taken_port(emily: Layout, run: Run, tmp_path: Path) -> None:
     findings = printed(run(emily, "doctor", "--json"))
     assert {finding["check"] for finding in findings} >= {"python", "packages", "ports", "memory", "bus"}
-    sick = run(Layout(state_dir=tmp_path), "doctor", "--port", str(emily.http_port), "--json")
+    sick = invoke(Layout(state_dir=tmp_path), "doctor", "--port", str(emily.http_port), "--json")
     assert sick.returncode == 6
     (ports,) = [f for f in json.loads(sick.stdout.splitlines()[0]) if f["check"] == "ports"]
     assert ports["verdict"] == "bad"
     assert "--port" in ports["remedy"]
 
 
-def test_contracts_are_exported_and_checked(run: Run, tmp_path: Path) -> None:
-    def contracts(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "emily", "contracts", *arguments],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+def test_contracts_are_exported_and_checked(tmp_path: Path) -> None:
+    def contracts(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["contracts", *arguments])
 
-    assert contracts("export", str(tmp_path)).returncode == 0
-    assert contracts("check", str(tmp_path)).returncode == 0
+    assert contracts("export", str(tmp_path)).exit_code == 0
+    assert contracts("check", str(tmp_path)).exit_code == 0
     schema = tmp_path / "schema.json"
     document = json.loads(schema.read_text())
     document["$defs"]["Act"]["properties"]["gone"] = {"type": "string"}
     schema.write_text(json.dumps(document))
     broken = contracts("check", str(tmp_path), "--json")
-    assert broken.returncode == 6
+    assert broken.exit_code == 6
     assert json.loads(broken.stdout.splitlines()[0])["breaking"] == ["Act.gone: the field was removed"]
     missing = contracts("check", str(tmp_path / "nowhere"))
-    assert missing.returncode == 1
+    assert missing.exit_code == 1
     assert "emily contracts export" in missing.stderr
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from emily import launch
 from emily.system import Layout
-from harness import Run, fresh_layout, printed, quiet
+from harness import fresh_layout, invoke, printed, quiet
 
 CANARY = "enable_gflownet_v2"
 RESET = "enable_alpha_phase_reset"
@@ -41,10 +41,10 @@ def carried(layout: Layout, subject: str) -> Any:
     return answer.json()["provenance"]["flags"]
 
 
-def change(layout: Layout, run: Run, *how: str) -> None:
+def change(layout: Layout, *how: str) -> None:
     """Change a flag, and wait until the router goes by it."""
-    printed(run(layout, "flags", "set", *how, "--json"))
-    revision = printed(run(layout, "flags", "list", "--json"))["revision"]
+    printed(invoke(layout, "flags", "set", *how, "--json"))
+    revision = printed(invoke(layout, "flags", "list", "--json"))["revision"]
     deadline = time.monotonic() + DEADLINE_S
     replica = layout.state_dir / "router" / "flags.json"
     while json.loads(replica.read_text())["revision"] < revision:
@@ -52,22 +52,21 @@ def change(layout: Layout, run: Run, *how: str) -> None:
         time.sleep(0.01)
 
 
-def test_flags_can_be_listed_right_after_the_start(flagged: Layout, run: Run) -> None:
-    listed = printed(run(flagged, "flags", "list", "--json"))
+def test_flags_can_be_listed_right_after_the_start(flagged: Layout) -> None:
+    listed = printed(invoke(flagged, "flags", "list", "--json"))
     assert {flag["key"] for flag in listed["flags"]} == {CANARY, RESET}
-    names = [part["name"] for part in printed(run(flagged, "status", "--json"))["parts"]]
-    assert "flag-service" in names
+    assert "flag-service" in {part.name for part in launch.require_running(flagged).parts}
 
 
-def test_each_subject_is_given_a_variant_and_the_report_knows_who(flagged: Layout, run: Run) -> None:
-    change(flagged, run, CANARY, "--rollout", "on=50")
+def test_each_subject_is_given_a_variant_and_the_report_knows_who(flagged: Layout) -> None:
+    change(flagged, CANARY, "--rollout", "on=50")
     given = {f"subject-{number}": carried(flagged, f"subject-{number}") for number in range(SUBJECTS)}
     assert {each[CANARY] for each in given.values()} == {"on", "off"}
     assert {each[RESET] for each in given.values()} == {"on"}
     expected = {variant: sum(each[CANARY] == variant for each in given.values()) for variant in ("off", "on")}
     deadline = time.monotonic() + DEADLINE_S
     while True:
-        report = printed(run(flagged, "experiment", "report", CANARY, "--json"))
+        report = printed(invoke(flagged, "experiment", "report", CANARY, "--json"))
         counted = {arm["variant"]: arm["subjects"] for arm in report["arms"]}
         if counted == expected:
             break
@@ -76,15 +75,15 @@ def test_each_subject_is_given_a_variant_and_the_report_knows_who(flagged: Layou
     assert [effect["metric"] for effect in report["effects"]][:1] == ["latency_ms"]
 
 
-def test_a_killed_flag_leaves_it_to_the_mind(flagged: Layout, run: Run) -> None:
-    change(flagged, run, CANARY, "--kill")
+def test_a_killed_flag_leaves_it_to_the_mind(flagged: Layout) -> None:
+    change(flagged, CANARY, "--kill")
     assert carried(flagged, "subject-0") == {RESET: "on"}
-    change(flagged, run, RESET, "--everyone", "--default", "off")
+    change(flagged, RESET, "--everyone", "--default", "off")
     assert carried(flagged, "subject-0") == {RESET: "off"}
 
 
-def test_without_a_database_there_are_no_flags_and_she_thinks_as_ever(emily: Layout, run: Run) -> None:
+def test_without_a_database_there_are_no_flags_and_she_thinks_as_ever(emily: Layout) -> None:
     assert carried(emily, "subject-0") == {}
-    refused = run(emily, "flags", "list")
+    refused = invoke(emily, "flags", "list")
     assert refused.returncode == 4
     assert "--no-memory" in refused.stderr

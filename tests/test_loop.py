@@ -13,7 +13,7 @@ from emily_bus import Bus, BusSettings
 from emily_contracts import HealthRequest, Status
 from emily_contracts.topics import HEALTH
 from emily_router.window import LEAST as ALWAYS_LET_IN
-from harness import Run, printed
+from harness import Run, invoke, printed
 from stimuli import client, look
 
 DRAFT = {
@@ -174,6 +174,6 @@ def test_a_tier_can_be_taken_out(emily: Layout, run: Run) -> None:
     )
     assert report["ablated"] == ["workspace"]
     assert report["rows"][0]["episodes"] == 5
-    wrong = run(emily, "perceive", "digits", "--ablate", "soul")
+    wrong = invoke(emily, "perceive", "digits", "--ablate", "soul")
     assert wrong.returncode == 1
     assert "choose from alpha, allostasis, workspace, hypotheses, recall" in wrong.stderr

@@ -10,7 +10,7 @@ import pytest
 from emily import launch
 from emily.recording import read
 from emily.system import Layout, parts
-from harness import Run, fresh_layout, printed, quiet
+from harness import Run, fresh_layout, invoke, printed, quiet
 
 READY_S = 60.0
 LOOK = ("perceive", "digits", "--baseline", "0", "--only", "3,8", "--json", "--episodes")
@@ -29,6 +29,7 @@ def remembering(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield layout
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(240)
 def test_a_stream_that_memory_had_a_part_in_replays_bit_for_bit(
     remembering: Layout, run: Run, tmp_path: Path
@@ -52,7 +53,7 @@ def test_a_one_sided_world_takes_fewer_looks_with_recall_than_without(rememberin
     assert expecting["mean_looks"] < unexpecting["mean_looks"]
 
 
-def test_only_digits_can_be_shown(remembering: Layout, run: Run) -> None:
-    wrong = run(remembering, "perceive", "digits", "--only", "3,x")
+def test_only_digits_can_be_shown(emily: Layout) -> None:
+    wrong = invoke(emily, "perceive", "digits", "--only", "3,x")
     assert wrong.returncode == 1
     assert "--only 3,x: digits with commas are needed" in wrong.stderr

@@ -11,7 +11,7 @@ from emily_memory.embedding.space import Space
 from emily_memory.store.database import READER, SCHEMA
 
 M = 16
-EF_CONSTRUCTION = 64
+EF_CONSTRUCTION = 128
 WIDEST_COVERED = 1200
 """Most dimensions of a vector that an entry of a B-tree holds; `0005_covering` has the same bound."""
 
