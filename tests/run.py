@@ -36,7 +36,7 @@ def main() -> int:
         "--durations=5",
         "-q",
         "-n",
-        "4",
+        "3",
         "--dist",
         "loadfile",
     ]

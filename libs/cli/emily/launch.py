@@ -32,7 +32,7 @@ from emily.system import (
 )
 
 PREPARE_TIMEOUT_S = 120.0
-READY_TIMEOUT_S = 30.0
+READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
 POLL_S = 0.02
 
