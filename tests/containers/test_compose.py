@@ -162,6 +162,27 @@ def test_what_is_worth_a_memory_is_stored_once(composed: Composed) -> None:
     assert composed.memories() == 1
 
 
+def test_a_mind_can_not_speak_to_who_directs_traffic(composed: Composed) -> None:
+    asking = (
+        "import anyio, pathlib, sys; from emily_bus import Bus, BusError, BusSettings;"
+        "from emily_contracts.routing import TrafficRequest;"
+        "from emily_contracts.topics import CURRENT_TRAFFIC\n"
+        "async def main(user):\n"
+        "    file = pathlib.Path('/run/secrets/bus_' + user)\n"
+        "    settings = BusSettings(endpoint='tcp/bus:7447', user=user, password_file=file)\n"
+        "    async with Bus.open(settings, namespace='emily', name='test') as bus:\n"
+        "        try: print((await bus.ask(CURRENT_TRAFFIC, TrafficRequest(), timeout=3)).table.active)\n"
+        "        except BusError as failure: print(type(failure).__name__)\n"
+        "anyio.run(main, sys.argv[1])"
+    )
+    said = {
+        user: composed.do("exec", "-T", service, "python3", "-c", asking, user)
+        for user, service in (("blue", "blue-reflex"), ("control", "flag-service"))
+    }
+    assert said["blue"].stdout.strip() in ("NoResponder", "AskTimeout"), said["blue"].stderr
+    assert said["control"].stdout.strip() == "blue", said["control"].stderr
+
+
 def test_only_the_door_is_published_and_on_loopback(composed: Composed) -> None:
     known = composed.containers()
     assert set(known) == PARTS

@@ -6,17 +6,30 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import zenoh
+
+_EVERYTHING = (
+    "put",
+    "delete",
+    "declare_subscriber",
+    "query",
+    "reply",
+    "declare_queryable",
+    "liveliness_token",
+    "liveliness_query",
+    "declare_liveliness_subscriber",
+)
 
 
 def router_config(
     listen: str,
     *,
     passwords: Path | None = None,
+    grants: Mapping[str, str] = {},
     certificate: Path | None = None,
     key: Path | None = None,
     client_authority: Path | None = None,
@@ -26,6 +39,8 @@ def router_config(
     Args:
         listen: Endpoint; `tls/...` needs certificate and key.
         passwords: File of `user:password` lines; whoever is not in it is not let in.
+        grants: The keys of each user, as a Zenoh key expression; once there is one, nobody speaks or hears
+            on other keys than those granted.
         certificate: Of this router.
         key: Of the certificate.
         client_authority: Demand client certificates signed by it (mutual TLS).
@@ -51,6 +66,8 @@ def router_config(
         transport["link"] = {"tls": tls}
     if transport:
         config["transport"] = transport
+    if grants:
+        config["access_control"] = _access(grants)
     return json.dumps(config)
 
 
@@ -67,15 +84,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--listen", default="tcp/127.0.0.1:7447", help="Zenoh endpoint (default: %(default)s)"
     )
     parser.add_argument("--passwords", type=Path, help="file of user:password lines")
+    parser.add_argument(
+        "--grant",
+        action="append",
+        default=[],
+        type=_grant,
+        metavar="USER=KEYS",
+        help="keys of a user, such as blue=emily/blue/**; once given, nobody speaks or hears on others",
+    )
     parser.add_argument("--certificate", type=Path, help="TLS certificate")
     parser.add_argument("--key", type=Path, help="key of the certificate")
     parser.add_argument("--client-authority", type=Path, help="demand client certificates signed by it")
     options = parser.parse_args(arguments)
+    if options.grant and options.passwords is None:
+        parser.error("--grant: users are told apart by --passwords; give that too")
     stops = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     config = router_config(
         options.listen,
         passwords=options.passwords,
+        grants=dict(options.grant),
         certificate=options.certificate,
         key=options.key,
         client_authority=options.client_authority,
@@ -89,6 +117,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.sigwait(stops)
     session.close()  # type: ignore[no-untyped-call]
     return 0
+
+
+def _access(grants: Mapping[str, str]) -> dict[str, Any]:
+    rules = [
+        {
+            "id": user,
+            "permission": "allow",
+            "flows": ["ingress", "egress"],
+            "messages": list(_EVERYTHING),
+            "key_exprs": [keys],
+        }
+        for user, keys in grants.items()
+    ]
+    return {
+        "enabled": True,
+        "default_permission": "deny",
+        "rules": rules,
+        "subjects": [{"id": user, "usernames": [user]} for user in grants],
+        "policies": [{"rules": [user], "subjects": [user]} for user in grants],
+    }
+
+
+def _grant(text: str) -> tuple[str, str]:
+    user, _, keys = text.partition("=")
+    try:
+        zenoh.KeyExpr(keys)
+    except zenoh.ZError:
+        keys = ""
+    if not user or not keys:
+        raise argparse.ArgumentTypeError(f"{text!r} is not USER=KEYS with a Zenoh key expression")
+    return user, keys
 
 
 def _first_password(passwords: Path) -> str:

@@ -17,6 +17,10 @@ ADDRESSES = ("memory_database_url", "flag_service_database_url", "router_databas
 """Where each service finds the database, password included."""
 TOKENS = ("flags_token", "traffic_token")
 """Who may change flags, and who may direct traffic."""
+OF_BUS = "bus_passwords"
+"""Who is let in on the bus; its router reads it."""
+BUS_USERS = ("control", "blue", "green")
+"""Each finds its own password in `bus_USER`."""
 PASSWORD_BYTES = 24
 FOLDER_MODE = 0o700
 FILE_MODE = 0o644
@@ -52,14 +56,15 @@ def init(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> No
 
 
 def make_secrets(folder: Path) -> Made:
-    """The password of the database, the addresses under which services find it, and tokens of operators.
+    """Passwords of the database and the bus, where services find the database, and tokens of operators.
 
     Raises:
-        CommandError: Everything is there, one can't be made, or an address is there without its password.
+        CommandError: Everything is there, one can't be made, or one is there without what it belongs to.
     """
     password_file, *addresses = (folder / name for name in (OF_DATABASE, *ADDRESSES))
     tokens = [folder / name for name in TOKENS]
-    files = (password_file, *addresses, *tokens)
+    bus = [folder / name for name in (OF_BUS, *(f"bus_{user}" for user in BUS_USERS))]
+    files = (password_file, *addresses, *tokens, *bus)
     kept = tuple(str(file) for file in files if file.exists())
     if len(kept) == len(files):
         raise CommandError(
@@ -81,6 +86,7 @@ def make_secrets(folder: Path) -> Made:
         address = f"postgresql://emily:{password}@postgres:5432/emily"  # pragma: allowlist secret
         contents = dict.fromkeys(addresses, address)
         contents |= {file: f"operator {secrets.token_urlsafe(PASSWORD_BYTES)}\n" for file in tokens}
+        contents |= _of_bus(folder)
         for file, content in contents.items():
             if not file.exists():
                 _write_new(file, content)
@@ -89,6 +95,23 @@ def make_secrets(folder: Path) -> Made:
             f"{failure.filename}: {failure.strerror}", "choose a folder that can be written with --state-dir"
         ) from None
     return Made(made=tuple(str(file) for file in files if str(file) not in kept), kept=kept)
+
+
+def _of_bus(folder: Path) -> dict[Path, str]:
+    """The list of all users, and each one's own password; what is there of either decides."""
+    every = folder / OF_BUS
+    listed = dict(line.split(":", 1) for line in every.read_text().split()) if every.exists() else None
+    own = {user: folder / f"bus_{user}" for user in BUS_USERS}
+    if listed is None:
+        kept = {user: file.read_text().strip() for user, file in own.items() if file.exists()}
+        listed = {user: secrets.token_hex(PASSWORD_BYTES) for user in ("router", *BUS_USERS)} | kept
+    unknown = next((user for user in BUS_USERS if user not in listed), None)
+    if unknown is not None:
+        raise CommandError(
+            f"{every} has no user {unknown}", f"add a line {unknown}:PASSWORD, or move it away"
+        )
+    lines = "".join(f"{user}:{password}\n" for user, password in listed.items())
+    return {every: lines} | {file: listed[user] for user, file in own.items()}
 
 
 def _write_new(path: Path, text: str) -> None:

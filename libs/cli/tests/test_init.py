@@ -17,6 +17,10 @@ MADE = [
     "router_database_url",
     "flags_token",
     "traffic_token",
+    "bus_passwords",
+    "bus_control",
+    "bus_blue",
+    "bus_green",
 ]
 
 
@@ -28,7 +32,7 @@ def test_password_is_made_and_only_the_folder_closes_it(tmp_path: Path) -> None:
     finished = init(tmp_path / "emily")
     assert finished.exit_code == 0, finished.output
     folder = tmp_path / "emily" / "secrets"
-    password, *addresses, flags, traffic = (folder / name for name in MADE)
+    password, *addresses, flags, traffic = (folder / name for name in MADE[:6])
     assert json.loads(finished.stdout) == {"made": [str(folder / name) for name in MADE], "kept": []}
     assert len(password.read_text()) == 48
     for address in addresses:
@@ -95,3 +99,35 @@ def test_what_can_not_be_made_is_told(tmp_path: Path, blocking: str, said: str) 
     assert finished.exit_code == 1
     assert said in json.loads(finished.stdout)["error"]
     assert file.read_text() == "old"
+
+
+def test_each_user_of_the_bus_has_a_password_of_its_own(tmp_path: Path) -> None:
+    init(tmp_path)
+    folder = tmp_path / "secrets"
+    listed = dict(line.split(":") for line in (folder / "bus_passwords").read_text().split())
+    assert list(listed) == ["router", "control", "blue", "green"]
+    assert len(set(listed.values())) == 4
+    for user in ("control", "blue", "green"):
+        assert (folder / f"bus_{user}").read_text() == listed[user]
+
+
+@pytest.mark.parametrize("lost", ["bus_passwords", "bus_blue"])
+def test_a_password_of_the_bus_that_is_lost_comes_back_from_what_is_left(tmp_path: Path, lost: str) -> None:
+    init(tmp_path)
+    folder = tmp_path / "secrets"
+    before = {user: (folder / f"bus_{user}").read_text() for user in ("control", "blue", "green")}
+    (folder / lost).unlink()
+    assert json.loads(init(tmp_path).stdout)["made"] == [str(folder / lost)]
+    listed = dict(line.split(":") for line in (folder / "bus_passwords").read_text().split())
+    assert {user: listed[user] for user in before} == before
+    assert (folder / "bus_blue").read_text() == before["blue"]
+
+
+def test_a_list_of_users_that_lacks_one_is_named(tmp_path: Path) -> None:
+    init(tmp_path)
+    folder = tmp_path / "secrets"
+    (folder / "bus_blue").unlink()
+    (folder / "bus_passwords").write_text("router:inside\ncontrol:sesame\ngreen:barley\n")
+    finished = init(tmp_path)
+    assert finished.exit_code == 1
+    assert "has no user blue" in json.loads(finished.stdout)["error"]
