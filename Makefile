@@ -11,7 +11,7 @@ MODULES := emily_contracts emily_bus emily_postgres emily_runtime emily_instinct
            emily_world
 TYPED_TESTS := $(wildcard $(addsuffix /tests,$(PACKAGES))) tests
 BENCHMARKS := $(filter-out benchmarks/report.py benchmarks/loopback.py benchmarks/corpora.py benchmarks/locomo.py benchmarks/ingest.py benchmarks/table.py \
-                benchmarks/two_colours.py benchmarks/storm.py benchmarks/http_switch.py,$(wildcard benchmarks/*.py))
+                benchmarks/two_colours.py benchmarks/storm.py benchmarks/proxies.py,$(wildcard benchmarks/*.py))
 IMAGES := libs/bus $(addprefix services/,reflex workspace inference memory router flag-service)
 # What no service loads: the database is another container, no model is fetched or converted, no command line of a
 # library is run, no example is made.

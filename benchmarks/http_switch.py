@@ -1,17 +1,19 @@
-"""Requests over HTTP through switches: the router, and nginx that is told of the other upstream and reloads.
+"""Requests over HTTP through switches: the router, and proxies that are told of the other upstream.
 
-Both get the same requests over the same number of kept connections. What nginx leaves out is not measured:
-its switch moves no state, and nothing is answered once only.
+The proxies are those of Debian, where they are installed (apt-get install nginx-light caddy). All get the
+same requests over the same number of kept connections, to colours that count instead of thinking. What the
+proxies leave out is not measured: their switch moves no state, and nothing is answered once only.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
-import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -19,9 +21,10 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 import numpy as np
-from emily.system import free_port
+import report
 from emily_runtime.tokens import read
-from storm import COLOURS, Town
+from proxies import Proxied, caddy, nginx
+from storm import COLOURS, Town, town
 
 CONNECTIONS = 8
 THINK_S = 0.02
@@ -30,12 +33,14 @@ APART_S = 0.4
 AROUND_S = 0.1
 """Before and after a switch, in which a request counts as made during it."""
 TIMEOUT_S = 10.0
-COLOUR = Path(__file__).parent / "peers" / "http_colour.py"
 BODY = msgspec.json.encode(
     {"modality": "vision", "signals": [{"channel": "fovea", "values": [1.0]}], "deadline_ms": 4000}
 )
 
 type Switch = Callable[[str], Awaitable[None]]
+type Proxy = Callable[[Path], AbstractContextManager[Proxied]]
+
+PROXIES: dict[str, Proxy] = {"nginx": nginx, "caddy": caddy}
 
 
 class Request(NamedTuple):
@@ -91,71 +96,14 @@ async def our_switches(town: Town) -> dict[str, Any]:
         return await through_switches(f"{town.router.http}/api/v1/stimuli", switch)
 
 
-async def nginx_switches(folder: Path) -> dict[str, Any]:
-    """Through nginx."""
-    with nginx(folder) as (url, direct):
+async def proxied_switches(proxy: Proxy, folder: Path) -> dict[str, Any]:
+    """Through a proxy before two colours."""
+    with proxy(folder) as (url, direct):
 
         async def switch(colour: str) -> None:
             await asyncio.to_thread(direct, colour)
 
         return await through_switches(url, switch)
-
-
-@contextmanager
-def nginx(folder: Path) -> Iterator[tuple[str, Callable[[str], None]]]:
-    """nginx before two colours: its address, and what directs it to one of them."""
-    folder.mkdir(exist_ok=True)
-    ports = {colour: free_port() for colour in COLOURS}
-    port = free_port()
-    (folder / "nginx.conf").write_text(
-        f"""
-        worker_processes 1;
-        pid {folder}/nginx.pid;
-        error_log {folder}/error.log;
-        events {{ worker_connections 256; }}
-        http {{
-            access_log off;
-            client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-            fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-            include {folder}/upstream.conf;
-            server {{
-                listen 127.0.0.1:{port};
-                keepalive_requests 1000000;
-                location / {{
-                    proxy_pass http://colour; proxy_http_version 1.1; proxy_set_header Connection "";
-                }}
-            }}
-        }}
-        """
-    )
-
-    def direct(colour: str) -> None:
-        text = f"upstream colour {{ server 127.0.0.1:{ports[colour]}; keepalive 16; }}"
-        (folder / "upstream.conf").write_text(text)
-        if (folder / "nginx.pid").exists():
-            _nginx(folder, "-s", "reload")
-
-    with ExitStack() as stack:
-        for colour in COLOURS:
-            command = [sys.executable, str(COLOUR), str(ports[colour]), colour]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-            stack.callback(process.kill)
-            assert process.stdout is not None
-            process.stdout.readline()
-        direct(COLOURS[0])
-        _nginx(folder)
-        stack.callback(_nginx, folder, "-s", "stop")
-        yield f"http://127.0.0.1:{port}/api/v1/stimuli", direct
-
-
-def _nginx(folder: Path, *arguments: str) -> None:
-    subprocess.run(
-        ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), *arguments],
-        check=True,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=10,
-    )
 
 
 async def _client(url: str, requests: list[Request], stop: asyncio.Event) -> None:
@@ -194,3 +142,37 @@ async def _ask(
 
 def _quantile(requests: list[Request], share: float) -> float:
     return 1e3 * float(np.quantile([each.end - each.begin for each in requests], share))
+
+
+def main() -> None:
+    """Measure and write `results/http_switch.json`."""
+    with tempfile.TemporaryDirectory(prefix="emily-http-switch-") as name:
+        folder = Path(name)
+        (folder / "router").mkdir()
+        with town(folder / "router") as here:
+            figures = {"router": asyncio.run(our_switches(here))}
+        for each, proxy in PROXIES.items():
+            if shutil.which(each):
+                figures[each] = asyncio.run(proxied_switches(proxy, folder / each))
+    for each, figure in figures.items():
+        print(each, figure, flush=True)
+    errors = figures["router"]["errors"]
+    versions = {each: _version(each) for each in PROXIES if each in figures}
+    report.write(
+        "http_switch",
+        figures=figures,
+        bars=[report.bar("errors over HTTP through switches", errors, "==", 0)],
+        versions=report.versions("litestar", "uvloop") | versions,
+    )
+
+
+def _version(proxy: str) -> str:
+    asked = {"nginx": ["nginx", "-v"], "caddy": ["caddy", "version"]}[proxy]
+    told = subprocess.run(
+        asked, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10
+    )
+    return (told.stdout + told.stderr).strip()
+
+
+if __name__ == "__main__":
+    main()

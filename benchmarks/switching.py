@@ -1,13 +1,12 @@
 """Switches under traffic: what is lost, doubled or misrouted, what they cost, and whether minds notice.
 
-Four parts on loopback, one after the other:
+Three parts on loopback, one after the other:
 
 - a storm of stimuli at a steady rate, through switches and kills of everything, and what became of each;
 - how long a switch takes and how much the router adds to a stimulus, with little to do;
-- requests over HTTP through switches, beside nginx (Debian: apt-get install nginx-light) that is reloaded;
 - digit episodes with switches in their middles, against the same minds that never moved.
 
-In the first three parts colours count instead of thinking, so that the router is measured and not the minds.
+In the first two parts colours count instead of thinking, so that the router is measured and not the minds.
 """
 
 from __future__ import annotations
@@ -18,9 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
-import asyncio
 import random
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -34,7 +31,6 @@ from emily_bus import Bus, BusSettings, Subscription
 from emily_contracts import Decision, Stimulus
 from emily_contracts.topic import AnyTopic
 from emily_contracts.topics import DECISION, INBOUND_STIMULUS, OUTBOUND_DECISION, STIMULUS
-from http_switch import nginx_switches, our_switches
 from loopback import train
 from storm import COLOURS, Storm, Town, blow, stimulus, town
 
@@ -132,9 +128,6 @@ def colours_that_count(folder: Path, options: argparse.Namespace) -> dict[str, A
             _blow, here, CALM_HZ * CALM_SWITCHES, CALM_HZ, ["switch"] * CALM_SWITCHES, backend_options=LOOP
         )
         figures["calm"] = became_of(calm)
-        figures["http"] = {"router": asyncio.run(our_switches(here))}
-    if shutil.which("nginx"):
-        figures["http"]["nginx"] = asyncio.run(nginx_switches(folder / "nginx"))
     return figures
 
 
@@ -166,7 +159,7 @@ def minds(folder: Path) -> dict[str, Any]:
 
 def bars(figures: dict[str, Any]) -> list[dict[str, Any]]:
     """What the figures have to hold."""
-    storm, http = figures["storm"], figures["http"]
+    storm = figures["storm"]
     held = [
         report.bar(f"{name} of all stimuli", storm[name], "==", 0)
         for name in ("lost", "doubled", "misrouted")
@@ -181,7 +174,6 @@ def bars(figures: dict[str, Any]) -> list[dict[str, Any]]:
         ),
         report.bar("a switch p50 ms at 100/s", figures["calm"]["switch_p50_ms"], "<", 20.0),
         report.bar("added latency p50 ms", figures["latency"]["added_p50_ms"], "<=", 0.4),
-        report.bar("errors over HTTP through switches", http["router"]["errors"], "==", 0),
         report.bar("decisions of minds that differ", figures["minds"]["differing"], "==", 0),
         report.bar("pause of minds p99 ms", figures["minds"]["pause_p99_ms"], "<", 100.0),
     ]
