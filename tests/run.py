@@ -39,6 +39,7 @@ def main() -> int:
         "3",
         "--dist",
         "loadfile",
+        "--no-loadscope-reorder",
     ]
     tests = subprocess.run(
         [*command, *sys.argv[1:]],
