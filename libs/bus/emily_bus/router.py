@@ -12,7 +12,7 @@ from typing import Any
 
 import zenoh
 
-_EVERYTHING = (
+_MESSAGES = (
     "put",
     "delete",
     "declare_subscriber",
@@ -125,7 +125,7 @@ def _access(grants: Mapping[str, str]) -> dict[str, Any]:
             "id": user,
             "permission": "allow",
             "flows": ["ingress", "egress"],
-            "messages": list(_EVERYTHING),
+            "messages": list(_MESSAGES),
             "key_exprs": [keys],
         }
         for user, keys in grants.items()

@@ -71,6 +71,18 @@ def start_router(endpoint: str, options: Sequence[str] = ()) -> subprocess.Popen
     raise TimeoutError(f"no router on {endpoint} within {START_TIMEOUT_S:g} s")
 
 
+def ended_router(*options: str) -> subprocess.CompletedProcess[str]:
+    """What a router said that ends at once, such as for a wrong option."""
+    return subprocess.run(  # noqa: S603
+        (sys.executable, "-m", "emily_bus.router", *options),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=2 * START_TIMEOUT_S,
+        check=False,
+    )
+
+
 @contextlib.contextmanager
 def router(options: Sequence[str] = (), kind: str = "tcp") -> Iterator[str]:
     """A router of its own for the length of the block; gives its endpoint."""

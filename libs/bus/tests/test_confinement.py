@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from emily_bus import AskTimeout, Bus, BusSettings, NoResponder
-from emily_bus.testing import Numbered, numbered, router, take
+from emily_bus.testing import Numbered, ended_router, numbered, router, take
 from emily_contracts import Query, Topic
 
 
@@ -112,13 +110,6 @@ async def test_a_user_without_a_grant_hears_and_says_nothing(confined: Callable[
     ],
 )
 def test_a_grant_that_makes_no_sense_is_refused(arguments: tuple[str, ...], words: str) -> None:
-    told = subprocess.run(
-        (sys.executable, "-m", "emily_bus.router", *arguments),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    told = ended_router(*arguments)
     assert told.returncode == 2
     assert words in told.stderr

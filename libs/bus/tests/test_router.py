@@ -4,14 +4,13 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import anyio
 import pytest
 from emily_bus import Bus, BusSettings, BusUnavailable
 from emily_bus.router import router_config
-from emily_bus.testing import Numbered, free_endpoint, numbered, router, start_router, take
+from emily_bus.testing import Numbered, ended_router, free_endpoint, numbered, router, start_router, take
 from emily_contracts import Topic
 
 pytestmark = pytest.mark.anyio
@@ -47,26 +46,13 @@ def test_router_listens_where_it_is_told_and_scouts_nowhere() -> None:
 
 
 def test_listening_beyond_loopback_is_never_the_default() -> None:
-    told = subprocess.run(
-        (sys.executable, "-m", "emily_bus.router", "--help"),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
-    )
+    told = ended_router("--help")
+    assert told.returncode == 0
     assert "tcp/127.0.0.1:7447" in told.stdout
 
 
 def test_taken_port_is_named_with_what_to_do(endpoint: str) -> None:
-    second = subprocess.run(
-        (sys.executable, "-m", "emily_bus.router", "--listen", endpoint),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    second = ended_router("--listen", endpoint)
     assert second.returncode == 1
     assert endpoint in second.stderr
     assert "--listen" in second.stderr

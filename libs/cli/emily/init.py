@@ -100,15 +100,17 @@ def make_secrets(folder: Path) -> Made:
 def _of_bus(folder: Path) -> dict[Path, str]:
     """The list of all users, and each one's own password; what is there of either decides."""
     every = folder / OF_BUS
-    listed = dict(line.split(":", 1) for line in every.read_text().split()) if every.exists() else None
     own = {user: folder / f"bus_{user}" for user in BUS_USERS}
-    if listed is None:
+    if every.exists():
+        pairs = (line.partition(":") for line in every.read_text().split())
+        listed = {user: password for user, _, password in pairs}
+    else:
         kept = {user: file.read_text().strip() for user, file in own.items() if file.exists()}
         listed = {user: secrets.token_hex(PASSWORD_BYTES) for user in ("router", *BUS_USERS)} | kept
-    unknown = next((user for user in BUS_USERS if user not in listed), None)
+    unknown = next((user for user in BUS_USERS if not listed.get(user)), None)
     if unknown is not None:
         raise CommandError(
-            f"{every} has no user {unknown}", f"add a line {unknown}:PASSWORD, or move it away"
+            f"{every} has no password of {unknown}", f"add a line {unknown}:PASSWORD, or move it away"
         )
     lines = "".join(f"{user}:{password}\n" for user, password in listed.items())
     return {every: lines} | {file: listed[user] for user, file in own.items()}

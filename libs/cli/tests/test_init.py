@@ -123,11 +123,12 @@ def test_a_password_of_the_bus_that_is_lost_comes_back_from_what_is_left(tmp_pat
     assert (folder / "bus_blue").read_text() == before["blue"]
 
 
-def test_a_list_of_users_that_lacks_one_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ["", "blue", "blue:"])
+def test_a_list_that_lacks_a_password_is_named(tmp_path: Path, line: str) -> None:
     init(tmp_path)
     folder = tmp_path / "secrets"
     (folder / "bus_blue").unlink()
-    (folder / "bus_passwords").write_text("router:inside\ncontrol:sesame\ngreen:barley\n")
+    (folder / "bus_passwords").write_text(f"router:inside\ncontrol:sesame\ngreen:barley\n{line}\n")
     finished = init(tmp_path)
     assert finished.exit_code == 1
-    assert "has no user blue" in json.loads(finished.stdout)["error"]
+    assert "has no password of blue" in json.loads(finished.stdout)["error"]
