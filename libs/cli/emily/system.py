@@ -13,7 +13,7 @@ from emily_postgres import url_of
 from emily_runtime.stacks import Stack, read_stacks
 
 COGNITIVE = ("reflex", "workspace", "inference")
-NICENESS = {"inference": 5, "memory": 5, "flag-service": 5, "deployer": 5, "postgres": 5}
+NICENESS = {"workspace": 5, "inference": 5, "memory": 10, "flag-service": 10, "deployer": 10, "postgres": 10}
 """A reflex does not wait for a thought: who thinks longest stands back when cores are scarce."""
 UNAWAITED = ("memory", "flag-service", "deployer")
 """She thinks without them."""

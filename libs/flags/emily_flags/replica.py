@@ -18,6 +18,8 @@ from openfeature.flag_evaluation import Reason
 from emily_flags.errors import InvalidFlag
 from emily_flags.evaluation import Asked, Details, Evaluator
 
+MOST_GIVEN = 4096
+"""Answers that are kept for the rest of the second in which they were given."""
 MISSED_HEARTBEATS = 3
 """That many must stay out before what is known counts as stale."""
 
@@ -43,6 +45,7 @@ class Replica:
         self.refused = 0
         self._cache = cache
         self._evaluator = Evaluator()
+        self._given: tuple[Evaluator, int, dict[tuple[str, str], str | None]] = self._evaluator, 0, {}
         self._snapshot: FlagSnapshot | None = None
         self._heard = float("-inf")
         self._fresh_until = float("-inf")
@@ -81,10 +84,25 @@ class Replica:
 
     def variant(self, key: str, *, targeting_key: str) -> str | None:
         """The variant that a key is given; none when that is for the code to say."""
+        given, asked = self._given_now(), (key, targeting_key)
+        if asked in given:
+            return given[asked]
         try:
-            return self._evaluator.value(key, EvaluationContext(targeting_key)).variant
+            variant = self._evaluator.value(key, EvaluationContext(targeting_key)).variant
         except Exception:  # whatever is wrong with a flag, the code goes on
-            return None
+            variant = None
+        if len(given) < MOST_GIVEN:
+            given[asked] = variant
+        return variant
+
+    def _given_now(self) -> dict[tuple[str, str], str | None]:
+        """What was answered by these flags in this second: a rule knows nothing else, nor a finer time."""
+        now = int(time.time())
+        evaluator, second, given = self._given
+        if evaluator is not self._evaluator or second != now:
+            given = {}
+            self._given = self._evaluator, now, given
+        return given
 
     @property
     def stale(self) -> bool:

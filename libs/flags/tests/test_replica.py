@@ -148,3 +148,30 @@ def test_a_variant_is_given_by_name_or_left_to_the_code(canary: Flag) -> None:
     assert replica.variant("words", targeting_key="subject-1") == "blue"
     assert replica.variant("killed", targeting_key="subject-1") is None
     assert replica.variant("nothing", targeting_key="subject-1") is None
+
+
+def test_a_variant_changes_with_the_flags_and_with_the_second(
+    monkeypatch: pytest.MonkeyPatch, on: Flag, off: Flag
+) -> None:
+    replica = Replica()
+    replica.take(snapshot(on))
+    assert replica.variant("a", targeting_key="subject-1") == "on"
+    replica.take(snapshot(off, revision=2, after_s=1))
+    assert replica.variant("a", targeting_key="subject-1") == "off"
+
+    from_thousand = {"if": [{">=": [{"var": "$flagd.timestamp"}, 1000]}, "on", "off"]}
+    replica.take(snapshot(parse_flag("a", define(targeting=from_thousand)), revision=3, after_s=2))
+    given = []
+    for now in (999.0, 999.9, 1000.0, 1000.5):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        given.append(replica.variant("a", targeting_key="subject-1"))
+    assert given == ["off", "off", "on", "on"]
+
+
+def test_no_more_variants_are_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch, on: Flag) -> None:
+    monkeypatch.setattr("emily_flags.replica.MOST_GIVEN", 2)
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    replica = Replica()
+    replica.take(snapshot(on))
+    assert {replica.variant("a", targeting_key=f"subject-{number}") for number in range(5)} == {"on"}
+    assert len(replica._given[2]) == 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from emily_instinct.errors import InstinctError
 from emily_instinct.opponent import OpponentProcess, Response
@@ -34,6 +34,8 @@ class Neuromodulators:
     norepinephrine: float = 0.0
 
     def __post_init__(self) -> None:
+        if all(map(math.isfinite, self.in_order())):
+            return
         for name, value in zip(MODULATORS, self.in_order(), strict=True):
             if not math.isfinite(value):
                 raise InstinctError(f"{name}: {value} is not finite")
@@ -134,10 +136,10 @@ def jolt(body: Body, size: Neuromodulators) -> Body:
         response.primary + push for response, push in zip(body.responses, size.in_order(), strict=True)
     )
     responses = tuple(
-        replace(response, primary=primary)
+        Response(primary=primary, opponent=response.opponent)
         for response, primary in zip(body.responses, pushed.in_order(), strict=True)
     )
-    return replace(body, responses=responses)
+    return Body(at=body.at, responses=responses, drives=body.drives, load=body.load)
 
 
 def set_points(at: float, physiology: Physiology = PHYSIOLOGY) -> Neuromodulators:
@@ -159,4 +161,11 @@ def _saturated(values: Iterable[float]) -> Neuromodulators:
 
 
 def _named(values: Iterable[float]) -> Neuromodulators:
-    return Neuromodulators(**dict(zip(MODULATORS, values, strict=True)))
+    dopamine, serotonin, oxytocin, cortisol, norepinephrine = values
+    return Neuromodulators(
+        dopamine=dopamine,
+        serotonin=serotonin,
+        oxytocin=oxytocin,
+        cortisol=cortisol,
+        norepinephrine=norepinephrine,
+    )
