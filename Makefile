@@ -24,7 +24,7 @@ export UV_NO_PROGRESS ?= 1
 # Where it is set, every process of Emily and of the tests compiles all of its source anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run setup setup-dev test test-containers soak lint types bench bench-setup docs lock images image-postgres deploy clean
+.PHONY: help run setup setup-dev test test-containers chaos soak lint types bench bench-setup docs lock images image-postgres deploy clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,11 +33,14 @@ run: .venv/.run ## Set up, start Emily, let her look at handwritten digits and d
 	@$(BIN)/emily up
 	@$(BIN)/emily perceive digits
 
-test: .venv/.dev ## Set up and run every test but soaks and containers; shows coverage
+test: .venv/.dev ## Set up and run every test but chaos, soaks and containers; shows coverage
 	@$(BIN)/python tests/run.py
 
 test-containers: .venv/.dev ## Build the images, run them, and Emily on them; EMILY_CONTAINERS=required fails without an engine
 	@$(BIN)/python -m pytest -m containers --durations=5 tests/containers
+
+chaos: .venv/.dev ## Kill and replace processes of whole systems under load
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m chaos -q -n 2 --dist loadscope --durations=3
 
 soak: .venv/.dev ## Long runs: a million messages, kill schedules
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m soak --timeout 1800 -o addopts="--import-mode=importlib --strict-markers -ra"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from emily import launch
 from emily.system import Layout
-from harness import Run, fresh_layout, quiet
+from harness import Run, fresh_layout, quiet, up
 
 COMMAND_TIMEOUT_S = 120
 
@@ -48,7 +48,7 @@ def models(loopback: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 def emily(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """A running system."""
     layout = fresh_layout(tmp_path_factory.mktemp("emily"), trained)
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         yield layout
 
 
@@ -56,7 +56,7 @@ def emily(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
 def victim(trained: Path, tmp_path: Path) -> Iterator[Layout]:
     """A running system of the test's own, to be hurt."""
     layout = fresh_layout(tmp_path, trained)
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         yield layout
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+from emily import launch
 from emily.app import app
+from emily.supervisor import SystemStatus
 from emily.system import Layout, free_port
 from typer.testing import CliRunner
 
@@ -29,6 +33,23 @@ def fresh_layout(state_dir: Path, trained: Path, **changes: Any) -> Layout:
     )
     layout.models.symlink_to(trained)
     return layout
+
+
+@contextlib.contextmanager
+def up(layout: Layout) -> Iterator[SystemStatus]:
+    """A system for the length of the block.
+
+    Its processes are not measured for coverage, which takes a tenth of their start: each service's own tests
+    measure it, and the tests of `emily up` the supervisor.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+            patched.delenv(name, raising=False)
+        status = launch.up(layout, quiet)
+    try:
+        yield status
+    finally:
+        launch.down(layout)
 
 
 def invoke(layout: Layout, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -72,6 +72,7 @@ def test_wrong_settings_of_a_part_stop_the_start(
         launch.up(fresh_layout(tmp_path, trained), quiet)
 
 
+@pytest.mark.chaos
 def test_the_parts_end_with_a_killed_supervisor_and_it_starts_again(victim: Layout, run: Run) -> None:
     status = launch.require_running(victim)
     os.kill(status.pid, signal.SIGKILL)

@@ -21,6 +21,7 @@ def pids(layout: Layout) -> dict[tuple[str, str], int | None]:
     return {(part.namespace, part.name): part.pid for part in launch.require_running(layout).parts}
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(120)
 def test_a_colour_is_started_replaced_and_stopped_beside_one_that_goes_on(
     victim: Layout, tmp_path: Path

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from emily import launch
 from emily.system import Layout
-from harness import fresh_layout, invoke, printed, quiet
+from harness import fresh_layout, invoke, printed, up
 
 CANARY = "enable_gflownet_v2"
 RESET = "enable_alpha_phase_reset"
@@ -24,7 +24,7 @@ DEADLINE_S = 30.0
 def flagged(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """A system with a database, and so with flags."""
     layout = fresh_layout(tmp_path_factory.mktemp("flagged"), trained, memory=True)
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         yield layout
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import anyio
 import pytest
 import typer
-from emily import launch, memory_upkeep
+from emily import memory_upkeep
 from emily.system import Layout
 from emily_bus import Bus, BusSettings, NoResponder
 from emily_contracts import Episode, StoreRequest, uuid7
 from emily_contracts.topics import STORE
-from harness import fresh_layout, quiet
+from harness import fresh_layout, up
 from typer.testing import CliRunner, Result
 
 Command = Callable[..., Result]
@@ -26,7 +26,7 @@ Command = Callable[..., Result]
 def rememberer(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """A running system with memory."""
     layout = fresh_layout(tmp_path_factory.mktemp("remembers"), trained, memory=True)
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         anyio.run(_remember, layout, ["the park is open", "the park is open", "the kettle whistles"])
         yield layout
 

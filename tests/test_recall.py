@@ -10,7 +10,7 @@ import pytest
 from emily import launch
 from emily.recording import read
 from emily.system import Layout, parts
-from harness import Run, fresh_layout, invoke, printed, quiet
+from harness import Run, fresh_layout, invoke, printed, up
 
 READY_S = 60.0
 LOOK = ("perceive", "digits", "--baseline", "0", "--only", "3,8", "--json", "--episodes")
@@ -21,7 +21,7 @@ def remembering(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """A system with memory."""
     layout = fresh_layout(tmp_path_factory.mktemp("remembering"), trained, memory=True)
     (memory,) = [part for part in parts(layout) if part.name == "memory"]
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         deadline = time.monotonic() + READY_S
         while not launch.readiness(layout, memory)[0]:
             assert time.monotonic() < deadline, "memory is not ready"

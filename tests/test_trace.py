@@ -10,8 +10,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from emily import launch
-from harness import fresh_layout, quiet
+from harness import fresh_layout, up
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from stimuli import client, look
 
@@ -76,7 +75,7 @@ def test_one_trace_follows_a_stimulus_through_all_services(
             for stimulus in sent:
                 await speaker.ask(stimulus, timeout=15)
 
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         anyio.run(main)
     followed = {
         stimulus: receiver.services[trace]

@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 
 import anyio
 import pytest
-from emily import launch
 from emily.asking import announced
 from emily.system import Layout
 from emily_deployer.drivers.embedded import Embedded
 from emily_runtime.stacks import CURRENT
-from harness import fresh_layout, invoke, printed, quiet
+from harness import fresh_layout, invoke, printed, up
 
 STIMULUS = {
     "modality": "vision",
@@ -32,7 +31,7 @@ pytestmark = pytest.mark.timeout(120)
 def one(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """A running system of blue alone, which answers."""
     layout = fresh_layout(tmp_path_factory.mktemp("traffic"), trained)
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         yield layout
 
 

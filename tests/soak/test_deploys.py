@@ -17,7 +17,7 @@ from emily.errors import CommandError
 from emily.supervisor import PartStatus
 from emily.system import Layout, parts
 from emily_runtime.stacks import CURRENT
-from harness import Run, fresh_layout, quiet
+from harness import Run, fresh_layout, up
 from releases import CRASHING, NEVER_READY, SLOW, changed, release, with_code
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
@@ -33,7 +33,7 @@ def system(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     """A running system with a deployer that waits little."""
     monkeypatch.setenv("EMILY_DEPLOYER_READY_TIMEOUT_S", "8")
     layout = fresh_layout(tmp_path, trained, delivery=True)
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         launch.wait_until_ready(layout, next(part for part in parts(layout) if part.name == "deployer"))
         yield layout
 
@@ -167,7 +167,7 @@ def _until_over(layout: Layout) -> None:
 
 def test_with_a_memory_both_versions_share_the_database(trained: Path, tmp_path: Path, run: Run) -> None:
     layout = fresh_layout(tmp_path, trained, delivery=True, memory=True)
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         for name in ("memory", "deployer"):
             launch.wait_until_ready(layout, next(part for part in parts(layout) if part.name == name))
         ended = deploy(layout, run, CURRENT, *GOOD)
@@ -178,7 +178,7 @@ def test_with_a_memory_both_versions_share_the_database(trained: Path, tmp_path:
         again = deploy(layout, run, CURRENT, *GOOD)
         assert again.deploy["state"] == "succeeded"
         settled_on(layout, "blue", CURRENT)
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         assert launch.require_running(layout).layout.colour == "blue"
 
 

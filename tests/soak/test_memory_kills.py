@@ -17,7 +17,7 @@ from emily_bus import AskError, Bus, BusSettings
 from emily_contracts import Episode, StoreRequest, uuid7
 from emily_contracts.topics import STORE
 from emily_postgres import url_of
-from harness import fresh_layout, quiet
+from harness import fresh_layout, up
 
 pytestmark = pytest.mark.soak
 
@@ -31,7 +31,7 @@ SEED = 5
 def test_fifty_kills_lose_no_acknowledged_memory(trained: Path, tmp_path: Path) -> None:
     layout = fresh_layout(tmp_path, trained, memory=True)
     acknowledged: list[str] = []
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         anyio.run(_kill_under_load, layout, acknowledged)
         with psycopg.connect(url_of(layout.database)) as connection:
             rows = connection.execute("SELECT content, count(*) FROM memory.episode GROUP BY 1").fetchall()

@@ -36,6 +36,7 @@ async def reached(bus: Bus, holds: Callable[[Reembedding], bool]) -> Reembedding
         return progress
 
 
+@pytest.mark.chaos
 async def test_a_kill_in_the_middle_of_a_move_loses_nothing(
     process: ServiceProcess, url: str, episode: Make
 ) -> None:

@@ -13,8 +13,10 @@ import pytest
 from emily import launch
 from emily.system import Layout, parts
 from emily_contracts import Status
-from harness import fresh_layout, quiet
+from harness import fresh_layout, up
 from stimuli import client, look
+
+pytestmark = pytest.mark.chaos
 
 RATE_HZ = 50
 SECONDS = 4.0
@@ -26,7 +28,7 @@ BACK_S = 30
 def victim(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """A running system of which one part after the other is killed, each once."""
     layout = fresh_layout(tmp_path_factory.mktemp("victim"), trained)
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         yield layout
 
 

@@ -12,17 +12,17 @@ from emily.asking import announced
 from emily.errors import NotUp
 from emily.system import Layout, parts
 from emily_runtime.stacks import CURRENT
-from harness import Run, fresh_layout, printed, quiet
+from harness import Run, fresh_layout, printed, up
 from releases import WRONG, changed
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 
 
 @pytest.fixture
 def system(trained: Path, tmp_path: Path) -> Iterator[Layout]:
     """A running system with a deployer."""
     layout = fresh_layout(tmp_path, trained, delivery=True)
-    with launch.temporarily(layout, quiet):
+    with up(layout):
         deployer = next(part for part in parts(layout) if part.name == "deployer")
         launch.wait_until_ready(layout, deployer)
         yield layout
