@@ -12,7 +12,7 @@ MODULES := emily_contracts emily_bus emily_postgres emily_runtime emily_instinct
 TYPED_TESTS := $(wildcard $(addsuffix /tests,$(PACKAGES))) tests
 BENCHMARKS := $(filter-out benchmarks/report.py benchmarks/loopback.py benchmarks/corpora.py benchmarks/locomo.py benchmarks/ingest.py benchmarks/table.py \
                 benchmarks/two_colours.py benchmarks/storm.py benchmarks/proxies.py,$(wildcard benchmarks/*.py))
-IMAGES := libs/bus $(addprefix services/,reflex workspace inference memory router flag-service)
+IMAGES := libs/bus $(addprefix services/,reflex workspace inference memory router flag-service deployer)
 # What no service loads: the database is another container, no model is fetched or converted, no command line of a
 # library is run, no example is made.
 FOR_IMAGES := --format requirements-txt --no-emit-workspace --no-header --no-annotate --no-dev \
@@ -78,7 +78,7 @@ lock: $(UV) ## Resolve and pin requirements anew, with hashes and no addresses
 	@for image in $(IMAGES); do $(UV) export --quiet --package emily-$${image##*/} $(FOR_IMAGES) -o requirements/images/$$image.txt || exit 1; done
 
 images: ## Build all container images, tagged EMILY_VERSION (dev); without an engine see infra/docker/
-	@EMILY_REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose --profile blue build
+	@EMILY_REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose --profile blue --profile deployer build
 
 image-postgres: ## Build the container image of the database; without an engine see infra/docker/
 	@EMILY_REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose build postgres

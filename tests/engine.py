@@ -29,7 +29,10 @@ Finished = subprocess.CompletedProcess[str]
 
 
 def docker(
-    *arguments: str, timeout_s: float = TIMEOUT_S, environment: Mapping[str, str] | None = None
+    *arguments: str,
+    timeout_s: float = TIMEOUT_S,
+    environment: Mapping[str, str] | None = None,
+    folder: Path = ROOT,
 ) -> Finished:
     """What a command of `docker` did."""
     return subprocess.run(
@@ -40,7 +43,7 @@ def docker(
         text=True,
         timeout=timeout_s,
         env=environment,
-        cwd=ROOT,
+        cwd=folder,
     )
 
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
-from emily.init import make_secrets
-from emily.system import free_port
-from engine import BUILD_TIMEOUT_S, ROOT, TIMEOUT_S, docker, environment, inspected, needed
+from composing import MINDS, Composed, build
+from engine import BUILD_TIMEOUT_S, ROOT, docker, inspected, needed
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(2 * BUILD_TIMEOUT_S)]
 
-MINDS = ("reflex", "workspace", "inference", "memory")
 PARTS = {"bus", "postgres", "router", "flag-service", *(f"blue-{mind}" for mind in MINDS)}
 LOOK = {
     "modality": "vision",
@@ -34,87 +30,28 @@ FAILING = {
 }
 
 
-class Composed:
-    """A project of Compose on images that were built, with secrets of its own.
-
-    Attributes:
-        url: Of its one door.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.name = f"emily-test-{uuid4().hex[:8]}"
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        self._folder = folder
-        self._environment = environment(EMILY_HTTP_PORT=str(port))
-
-    def do(self, *command: str, timeout_s: float = TIMEOUT_S) -> subprocess.CompletedProcess[str]:
-        """A command of Compose."""
-        where = ("-f", "compose.yaml", "--env-file", ".env", "--project-directory", str(self._folder))
-        return docker(
-            "compose", *where, "-p", self.name, *command, timeout_s=timeout_s, environment=self._environment
-        )
-
-    def containers(self) -> dict[str, Any]:
-        """What the engine knows of each, by the name of the service."""
-        names = self.do("ps", "--all", "--format", "{{.Service}} {{.Name}}").stdout.splitlines()
-        return {each.split()[0]: inspected("container", each.split()[1]) for each in names}
-
-    def asked(self, query: str) -> str:
-        """What the database answers."""
-        done = self.do("exec", "-T", "postgres", "psql", "-U", "postgres", "emily", "-tAc", query)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def memories(self) -> int:
-        """Episodes in the database."""
-        return int(self.asked("SELECT count(*) FROM memory.episode"))
-
-    def traffic(self, *command: str) -> Any:
-        """What `emily traffic` prints, with the token that was made."""
-        token = self._folder / ".emily" / "secrets" / "traffic_token"
-        options = ("--url", self.url, "--token-file", str(token), "--json")
-        done = subprocess.run(
-            [sys.executable, "-m", "emily", "traffic", *command, *options],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-
 @pytest.fixture(scope="module")
 def images() -> None:
     """Of everything that `docker compose up` starts."""
-    needed()
-    done = docker("compose", "build", timeout_s=BUILD_TIMEOUT_S, environment=environment())
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    build()
 
 
 @pytest.fixture(scope="module")
 def composed(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
     """A blue system, up."""
-    folder = tmp_path_factory.mktemp("composed")
-    make_secrets(folder / ".emily" / "secrets")
-    (folder / "infra").symlink_to(ROOT / "infra")
-    project = Composed(folder)
+    project = Composed(tmp_path_factory.mktemp("composed"))
     started = time.monotonic()
-    try:
-        up = project.do("up", "-d", "--no-build", "--wait", timeout_s=180)
-        assert up.returncode == 0, up.stderr[-2000:] + project.do("logs", "--tail", "20").stdout[-6000:]
+    with project.up():
         print(f"up after {time.monotonic() - started:.1f} s")
         yield project
-    finally:
-        project.do("down", "--volumes", "--timeout", "10")
 
 
 @pytest.fixture(scope="module")
 def configured() -> dict[str, Any]:
-    """compose.yaml with both colours."""
+    """compose.yaml with both colours and a deployer."""
     needed()
-    done = docker("compose", "--profile", "blue", "--profile", "green", "config", "--format", "json")
+    profiles = ("--profile", "blue", "--profile", "green", "--profile", "deployer")
+    done = docker("compose", *profiles, "config", "--format", "json")
     assert done.returncode == 0, done.stderr
     known: dict[str, Any] = json.loads(done.stdout)
     return known
@@ -287,7 +224,7 @@ def test_green_is_blue_under_another_name(configured: dict[str, Any]) -> None:
     for mind in MINDS:
         blue, green = (json.dumps(services[f"{colour}-{mind}"]) for colour in ("blue", "green"))
         assert blue.replace("blue", "green") == green
-    assert set(services) == PARTS | {f"green-{mind}" for mind in MINDS}
+    assert set(services) == PARTS | {f"green-{mind}" for mind in MINDS} | {"deployer"}
 
 
 def test_pulled_images_are_ours_alone(configured: dict[str, Any]) -> None:

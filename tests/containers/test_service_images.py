@@ -11,7 +11,16 @@ from engine import BUILD_TIMEOUT_S, REVISION, ROOT, VERSION, built, docker, insp
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(BUILD_TIMEOUT_S)]
 
 LARGEST_MB = 250
-SERVICES = ("bus", "router", "flag-service", "blue-reflex", "blue-workspace", "blue-inference", "blue-memory")
+SERVICES = (
+    "bus",
+    "router",
+    "flag-service",
+    "deployer",
+    "blue-reflex",
+    "blue-workspace",
+    "blue-inference",
+    "blue-memory",
+)
 MODELS = {"blue-reflex": ["reflex.npz"], "blue-inference": ["inference.npz"]}
 HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 BUILDERS = ("pip", "pip3", "uv", "hatch", "gcc", "cc", "c++", "make", "ld", "strip", "git")

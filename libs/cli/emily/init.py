@@ -13,10 +13,15 @@ from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, t
 from emily.errors import CommandError
 
 OF_DATABASE = "postgres_password"
-ADDRESSES = ("memory_database_url", "flag_service_database_url", "router_database_url")
+ADDRESSES = (
+    "memory_database_url",
+    "flag_service_database_url",
+    "router_database_url",
+    "deployer_database_url",
+)
 """Where each service finds the database, password included."""
-TOKENS = ("flags_token", "traffic_token")
-"""Who may change flags, and who may direct traffic."""
+TOKENS = ("flags_token", "traffic_token", "deploys_token")
+"""Who may change flags, direct traffic, and deploy."""
 OF_BUS = "bus_passwords"
 """Who is let in on the bus; its router reads it."""
 BUS_USERS = ("control", "blue", "green")

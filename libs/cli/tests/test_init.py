@@ -15,8 +15,10 @@ MADE = [
     "memory_database_url",
     "flag_service_database_url",
     "router_database_url",
+    "deployer_database_url",
     "flags_token",
     "traffic_token",
+    "deploys_token",
     "bus_passwords",
     "bus_control",
     "bus_blue",
@@ -32,13 +34,14 @@ def test_password_is_made_and_only_the_folder_closes_it(tmp_path: Path) -> None:
     finished = init(tmp_path / "emily")
     assert finished.exit_code == 0, finished.output
     folder = tmp_path / "emily" / "secrets"
-    password, *addresses, flags, traffic = (folder / name for name in MADE[:6])
+    password, *others = (folder / name for name in MADE[:8])
+    addresses, tokens = others[:4], others[4:]
     assert json.loads(finished.stdout) == {"made": [str(folder / name) for name in MADE], "kept": []}
     assert len(password.read_text()) == 48
     for address in addresses:
         assert address.read_text() == f"postgresql://emily:{password.read_text()}@postgres:5432/emily"
-    assert flags.read_text() != traffic.read_text()
-    for token in (flags, traffic):
+    assert len({token.read_text() for token in tokens}) == len(tokens)
+    for token in tokens:
         assert re.fullmatch(r"operator \S{32}\n", token.read_text())
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o644}

@@ -128,7 +128,7 @@ class Deployer(Service[DeployerSettings]):
 
 def _driver(settings: DeployerSettings) -> Driver:
     if settings.driver == "compose":
-        return Compose(settings.compose_dir)
+        return Compose(settings.compose_dir, settings.compose_command)
     return Embedded(settings.state_dir, root=settings.namespace, first=settings.pair[0])
 
 

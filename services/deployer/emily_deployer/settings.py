@@ -20,6 +20,9 @@ class DeployerSettings(DatabaseSettings, frozen=True, kw_only=True):
         Literal["embedded", "compose"], Meta(description="Colours are processes, or containers of Compose")
     ] = "embedded"
     compose_dir: Annotated[Path, Meta(description="Folder of compose.yaml, for the driver compose")] = Path()
+    compose_command: Annotated[
+        tuple[str, ...], Meta(min_length=1, description="Command of Compose, for the driver compose")
+    ] = ("docker", "compose")
     colours: Annotated[
         tuple[Colour, ...],
         Meta(min_length=2, max_length=2, description="The two colours between which deploys go"),

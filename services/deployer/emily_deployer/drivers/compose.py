@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 
 from emily_deployer.drivers.driver import Hear
+from emily_deployer.drivers.engine import Engine
 from emily_deployer.errors import BadOrder, StepFailed
 from emily_deployer.processes import run
 
@@ -36,11 +37,15 @@ class Compose:
     Args:
         folder: With `compose.yaml`.
         command: Of Compose.
+        engine: On which the containers run.
     """
 
-    def __init__(self, folder: Path, command: tuple[str, ...] = ("docker", "compose")) -> None:
+    def __init__(
+        self, folder: Path, command: tuple[str, ...] = ("docker", "compose"), engine: Engine | None = None
+    ) -> None:
         self._folder = folder
         self._command = command
+        self._engine = engine or Engine()
 
     async def resolve(self, version: str) -> str:
         """A tag of images."""
@@ -60,15 +65,17 @@ class Compose:
 
     async def describe(self, release: str) -> dict[str, str]:
         """The labels of an image, and its digest."""
-        said = await self._docker("image", "inspect", _image("inference", release))
-        (image,) = json.loads(said)
+        name = _image("inference", release)
+        image = await self._engine.image(name)
+        if image is None:
+            raise StepFailed(f"{name} is not here; build it with: EMILY_VERSION={release} make images")
         labels = image["Config"].get("Labels") or {}
         known = {name: labels[label] for label, name in LABELS.items() if label in labels}
         return {"release": release, "image": image["Id"], "created": image["Created"], **known}
 
     async def build(self, release: str) -> None:
         """Fetch the images that are not here."""
-        missing = [mind for mind in MINDS if not await self._has(_image(mind, release))]
+        missing = [mind for mind in MINDS if await self._engine.image(_image(mind, release)) is None]
         if not missing:
             return
         services = [f"green-{mind}" for mind in missing]
@@ -130,20 +137,6 @@ class Compose:
             release=release,
             timeout_s=MIGRATION_TIMEOUT_S,
         )  # fmt: skip
-
-    async def _has(self, image: str) -> bool:
-        try:
-            await self._docker("image", "inspect", image)
-        except StepFailed:
-            return False
-        return True
-
-    async def _docker(self, *arguments: str) -> str:
-        return await run(
-            [self._command[0], *arguments],
-            timeout_s=COMMAND_TIMEOUT_S,
-            what=f"docker {' '.join(arguments[:2])}",
-        )
 
     async def _compose(
         self, *arguments: str, release: str | None = None, timeout_s: float = COMMAND_TIMEOUT_S

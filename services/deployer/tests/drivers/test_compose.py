@@ -1,14 +1,20 @@
-"""What the driver tells Compose, and what it makes of the answers; a script stands in for the program."""
+"""What the driver tells Compose, and what it makes of the answers; a script and a socket stand in for Docker."""
 
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
 from typing import Any
+from urllib.parse import unquote
 
 import anyio
 import pytest
 from emily_deployer.drivers.compose import Compose
+from emily_deployer.drivers.engine import Engine
 from emily_deployer.errors import BadOrder, StepFailed
 
 pytestmark = pytest.mark.anyio
@@ -18,11 +24,30 @@ echo "$EMILY_VERSION|$PWD|$*" >> {folder}/calls
 read -t 1 line && echo "somebody typed" >> {folder}/calls
 case "$*" in
     *" ps "*) cat {folder}/containers ;;
-    "image inspect "*) cat {folder}/images/"${{@: -1}}" ;;
     *" logs "*) echo "no model" ;;
     *" $(cat {folder}/fails 2>/dev/null || echo nothing) "*) echo "it burns" >&2; exit 3 ;;
 esac
 """
+
+
+class Images(BaseHTTPRequestHandler):
+    """Answers as the engine does, from a folder; `broken` is an engine that fails."""
+
+    def do_GET(self) -> None:
+        file = self.server.folder / unquote(self.path).removeprefix("/images/").removesuffix("/json")  # type: ignore[attr-defined]
+        status, said = (200, file.read_bytes()) if file.exists() else (404, b'{"message": "no such image"}')
+        if "broken" in self.path:
+            status, said = 500, b"it burns"
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def address_string(self) -> str:
+        return "a test"
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Nobody reads it."""
 
 
 class Docker:
@@ -42,10 +67,14 @@ class Docker:
     def has(self, image: str) -> None:
         labels = {"org.opencontainers.image.version": "v2", "org.opencontainers.image.revision": "abc"}
         described = {"Id": "sha256:1", "Created": "2026", "Config": {"Labels": labels}}
-        (self.folder / "images" / image).write_text(json.dumps([described]))
+        (self.folder / "images" / image).write_text(json.dumps(described))
 
     def fails(self, command: str) -> None:
         (self.folder / "fails").write_text(command)
+
+    @property
+    def called(self) -> bool:
+        return (self.folder / "calls").exists()
 
     @property
     def calls(self) -> list[str]:
@@ -58,8 +87,18 @@ def docker(tmp_path: Path) -> Docker:
 
 
 @pytest.fixture
-def driver(docker: Docker) -> Compose:
-    return Compose(docker.folder, (str(docker.program), "compose"))
+def engine(docker: Docker) -> Iterator[Engine]:
+    path = docker.folder / "docker.sock"
+    with ThreadingUnixStreamServer(str(path), Images) as server:
+        server.folder = docker.folder / "images"  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Engine(path)
+        server.shutdown()
+
+
+@pytest.fixture
+def driver(docker: Docker, engine: Engine) -> Compose:
+    return Compose(docker.folder, (str(docker.program), "compose"), engine)
 
 
 def container(mind: str, **changes: Any) -> dict[str, Any]:
@@ -116,7 +155,7 @@ async def test_only_images_that_are_missing_are_fetched(driver: Compose, docker:
     for mind in MINDS:
         docker.has(f"emily-{mind}:v2")
     await driver.build("v2")
-    assert not any("pull" in call for call in docker.calls)
+    assert not docker.called
     docker.fails("pull")
     (docker.folder / "images" / "emily-memory:v2").unlink()
     with pytest.raises(StepFailed, match=r"(?s)it burns.*EMILY_VERSION=v2 make images"):
@@ -142,3 +181,19 @@ async def test_a_version_is_a_tag(driver: Compose, docker: Docker) -> None:
             await driver.resolve(bad)
     docker.has("emily-inference:v2")
     assert (await driver.describe("v2"))["revision"] == "abc"
+    with pytest.raises(StepFailed, match=r"emily-inference:v3 is not here.*EMILY_VERSION=v3 make images"):
+        await driver.describe("v3")
+
+
+async def test_an_engine_that_does_not_answer_is_named(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(StepFailed, match=r"docker.sock: answers 500: it burns"):
+        await engine.image("broken:v2")
+    with pytest.raises(StepFailed, match=r"nobody.sock: No such file or directory"):
+        await Engine(tmp_path / "nobody.sock").image("emily-reflex:v2")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    assert await Engine().image("emily-reflex:v2") is None
+    monkeypatch.setenv("DOCKER_HOST", "tcp://elsewhere:2375")
+    with pytest.raises(StepFailed, match=r"DOCKER_HOST: 'tcp://elsewhere:2375' is no Unix socket"):
+        await Engine().image("emily-reflex:v2")
