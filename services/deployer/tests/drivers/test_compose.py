@@ -1,4 +1,4 @@
-"""What the driver tells Compose, and what it makes of the answers; a script and a socket stand in for Docker."""
+"""What the driver tells Compose and makes of its answers; a script and a socket stand in for them."""
 
 from __future__ import annotations
 
