@@ -1,7 +1,8 @@
 """What colours make of their stimuli, heard on the bus without slowing anybody down.
 
 A colour's own space tells which stimuli went to it and what became of its decisions; the root space tells the
-one answer that left for each. So what is judged is what a client got.
+one answer that left for each. So what is judged is what a client got. Each stimulus carries the variants of
+flags that it came under, so that what a flag does is not taken for what the version does.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ class Notes:
     def forwarded(self, colour: str, stimulus: Stimulus, now: float) -> None:
         """A stimulus went to a colour; one that is sent there again counts from the first time on."""
         if stimulus.id not in self._open:
+            self._seen[colour].exposures.add(stimulus.subject, stimulus.flags)
             self._open[stimulus.id] = _Heard(colour, now)
             if len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)

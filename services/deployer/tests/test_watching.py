@@ -17,6 +17,7 @@ from emily_contracts.topics import OUTBOUND_DECISION, OUTCOME, STIMULUS
 from emily_deployer.errors import StepFailed
 from emily_deployer.judging import Criteria, Evidence
 from emily_deployer.watching import MOST_OPEN, Notes, Watcher
+from msgspec.structs import replace
 
 pytestmark = pytest.mark.anyio
 
@@ -141,3 +142,12 @@ async def test_a_failure_in_the_block_comes_out_as_it_is(settings: BusSettings) 
     with pytest.raises(StepFailed, match=r"^because$"):
         async with Watcher(settings).watch(seen()):
             raise StepFailed("because")
+
+
+def test_subjects_count_under_the_variants_that_their_stimuli_carry() -> None:
+    evidence = seen()
+    notes = Notes(evidence)
+    for subject, variant in (("one", "on"), ("one", "on"), ("two", "off"), ("three", "off")):
+        notes.forwarded("green", replace(stimulus(), subject=subject, flags={"rule": variant}), 0.0)
+    assert evidence["green"].exposures.variants == {"rule": {"on": 1, "off": 2}}
+    assert evidence["blue"].exposures.variants == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ class Comparison(NamedTuple):
     names: tuple[str, str]
 
     def findings(self) -> Iterator[Finding]:
-        """Of each metric that both colours were seen in."""
+        """Of each metric that both colours were seen in, and of each flag by which they can't be compared."""
         new, old, criteria = self.new, self.old, self.criteria
         if new.failures.trials and old.failures.trials:
             yield self._errors()
@@ -48,6 +49,28 @@ class Comparison(NamedTuple):
             yield self._mean(
                 "free energy", means, higher, (criteria.free_energy, criteria.free_energy_margin)
             )
+
+        yield from self._imbalances()
+
+    def _imbalances(self) -> Iterator[Finding]:
+        """Flags whose variants are shared out otherwise in one colour than in the other."""
+        new, old = self.new.exposures, self.old.exposures
+        for flag in sorted(new.variants.keys() & old.variants.keys()):
+            variants = sorted(new.variants[flag] | old.variants[flag])
+            needed = math.log(2 * len(variants) / self.criteria.each)
+            for variant in variants:
+                both = new.share(flag, variant), old.share(flag, variant)
+                more, less = sorted(both, key=lambda part: part.share, reverse=True)
+                if log_evidence_of_excess(more, less, self.criteria.imbalance) >= needed:
+                    yield self._imbalance(flag, variant, *both)
+                    break
+
+    def _imbalance(self, flag: str, variant: str, new: Proportion, old: Proportion) -> Finding:
+        words = (
+            f"{self.names[0]} has {_percent(new)} of {new.trials:,} subjects under {flag}={variant}, "
+            f"{self.names[1]} {_percent(old)} of {old.trials:,}: they can't be compared until that evens out"
+        )
+        return Finding(metric="balance", standing=Standing.OPEN, words=words)
 
     def _errors(self) -> Finding:
         new, old, criteria = self.new.failures, self.old.failures, self.criteria

@@ -32,6 +32,8 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True):
         free_energy_margin: Below which it is harmless.
         free_energy_range: In nats; what lies outside counts as its end.
         agreement: Least share of stimuli that a shadow answers as the active colour does.
+        imbalance: How much the shares of subjects under a variant of a flag may differ; beyond it, what the
+            flag does can't be told from what the version does, and nothing is promoted by its verdict.
 
     Raises:
         ValueError: A margin is tighter than its tolerance, or the range is empty.
@@ -50,6 +52,7 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True):
     free_energy_margin: Annotated[float, Meta(ge=0)] = 0.5
     free_energy_range: tuple[float, float] = (-10.0, 10.0)
     agreement: Share = 0.9
+    imbalance: Share = 0.1
 
     def __post_init__(self) -> None:
         for name in ("errors", "slower", "wrong", "unsure", "free_energy"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from emily_deployer.judging.criteria import Criteria
+from emily_deployer.judging.exposures import Exposures
 from emily_deployer.judging.latency import Latencies
 from emily_deployer.judging.mean import BoundedMean
 from emily_deployer.judging.proportion import Proportion
@@ -38,6 +39,7 @@ class Evidence:
         latencies: Of the answers.
         confidence: Mean of the decisions.
         free_energy: Mean of the chosen policies.
+        exposures: Which variants of flags its subjects are under.
     """
 
     def __init__(self, criteria: Criteria) -> None:
@@ -47,6 +49,7 @@ class Evidence:
         self.latencies = Latencies()
         self.confidence = BoundedMean(0.0, 1.0, alpha=half)
         self.free_energy = BoundedMean(*criteria.free_energy_range, alpha=half)
+        self.exposures = Exposures()
 
     @property
     def stimuli(self) -> int:

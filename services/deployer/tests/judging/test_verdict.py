@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from emily_deployer.judging import (
     Action,
@@ -15,6 +17,8 @@ from emily_deployer.judging import (
     judge_shadow,
     settled,
 )
+from emily_deployer.judging.comparison import Comparison
+from emily_deployer.judging.exposures import Exposures
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,3 +141,51 @@ def test_certainty_needs_no_patience() -> None:
 def test_criteria_that_contradict_themselves_are_refused(fields: dict[str, float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Criteria(**fields)  # type: ignore[arg-type]
+
+
+def under(evidence: Evidence, **counts: int) -> Evidence:
+    """With as many subjects under each variant of a flag."""
+    for variant, count in counts.items():
+        for number in range(count):
+            evidence.exposures.add(f"{variant}-{number}", {"rule": variant})
+    return evidence
+
+
+def test_colours_with_other_variants_are_not_compared() -> None:
+    new, old = under(seen(3000), on=300, off=700), under(seen(3000), on=100, off=900)
+    verdict = judge(new, old, CRITERIA, names=NAMES)
+    assert verdict.action is Action.WAIT
+    assert verdict.reason == (
+        "green has 70.0 % of 1,000 subjects under rule=off, blue 90.0 % of 1,000: "
+        "they can't be compared until that evens out"
+    )
+    under(old, on=400)
+    assert judge(new, old, CRITERIA, names=NAMES).action is Action.PROMOTE
+
+
+def test_harm_sends_back_whatever_the_variants_are() -> None:
+    new, old = under(seen(1500, failed=120), on=900, off=100), under(seen(1500), on=100, off=900)
+    assert judge(new, old, CRITERIA, names=NAMES).action is Action.ROLL_BACK
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    share=st.floats(0.05, 0.95),
+)
+def test_variants_that_are_shared_out_alike_hold_nobody_up(seed: int, share: float) -> None:
+    """Looked at after every tenth subject; beyond a tolerance of 10 % a difference by chance is rare."""
+    dice = random.Random(seed)
+    new, old = Evidence(CRITERIA), Evidence(CRITERIA)
+    for number in range(200):
+        for evidence in (new, old):
+            evidence.exposures.add(f"{number}", {"rule": "on" if dice.random() < share else "off"})
+        if number % 10 == 0:
+            assert not list(Comparison(new, old, CRITERIA, NAMES).findings())
+
+
+def test_a_subject_counts_once_under_a_variant() -> None:
+    exposures = Exposures()
+    for variant in ("on", "on", "off"):
+        exposures.add("subject", {"rule": variant})
+    assert (exposures.share("rule", "on").happened, exposures.share("rule", "on").trials) == (1, 2)
+    assert exposures.share("other", "on").trials == 0
