@@ -21,9 +21,10 @@ import anyio
 import numpy as np
 import report
 from emily import launch
+from emily.bus import settings as bus_settings
 from emily.lifecycle import describe
 from emily.system import Layout, free_port
-from emily_bus import Bus, BusSettings, Subscription
+from emily_bus import Bus, Subscription
 from emily_contracts import Overflow, Signal, Stimulus, uuid7
 from emily_contracts.topics import INBOUND_STIMULUS, OUTBOUND_DECISION, OUTBOUND_PERCEPT
 
@@ -58,7 +59,7 @@ class Timing:
 async def offer(layout: Layout, rate: int, seconds: float) -> Timing:
     """Offer stimuli at a rate and collect what comes back."""
     timing = Timing()
-    settings = BusSettings(endpoint=layout.bus_endpoint)
+    settings = bus_settings(layout)
     async with (
         Bus.open(settings, namespace="emily", name="bench") as bus,
         bus.subscribe(OUTBOUND_DECISION, overflow=Overflow.DROP_OLDEST, buffer=65_536) as decisions,

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import anyio
 import anyio.to_thread
 from emily import launch
+from emily.bus import settings as bus_settings
 from emily.system import Layout
-from emily_bus import Bus, BusSettings
+from emily_bus import Bus
 from emily_contracts.routing import TrafficRequest
 from emily_contracts.topics import CURRENT_TRAFFIC
 from emily_runtime.stacks import Stack, read_stacks
@@ -76,7 +77,7 @@ def settled_on(layout: Layout, colour: str, release: str) -> None:
     """One colour runs and answers all, and nobody deploys."""
 
     async def roles() -> tuple[str, str | None, str | None]:
-        settings = BusSettings(endpoint=layout.bus_endpoint)
+        settings = bus_settings(layout)
         async with Bus.open(settings, namespace="emily", name="test") as bus:
             table = (await bus.ask(CURRENT_TRAFFIC, TrafficRequest(), timeout=5)).table
             return table.active, table.canary, table.shadow

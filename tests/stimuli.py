@@ -10,8 +10,9 @@ from typing import Any
 from uuid import UUID
 
 import anyio
+from emily.bus import settings as bus_settings
 from emily.system import Layout
-from emily_bus import Bus, BusSettings
+from emily_bus import Bus
 from emily_contracts import Decision, Signal, Status, Stimulus, uuid7
 from emily_contracts.topics import INBOUND_STIMULUS, OUTBOUND_DECISION
 
@@ -78,7 +79,7 @@ class Client:
 @asynccontextmanager
 async def client(layout: Layout) -> AsyncIterator[Client]:
     """A client on the bus of a running system."""
-    settings = BusSettings(endpoint=layout.bus_endpoint)
+    settings = bus_settings(layout)
     async with (
         Bus.open(settings, namespace="emily", name="client") as bus,
         bus.subscribe(OUTBOUND_DECISION) as decisions,

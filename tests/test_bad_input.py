@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,10 +13,12 @@ import msgspec
 import pytest
 import zenoh
 from emily import launch
+from emily.bus import settings as bus_settings
 from emily.system import Layout
-from emily_bus import attachment
-from emily_bus.settings import BusSettings, session_config
+from emily_bus import Bus, BusSettings, BusUnavailable, attachment
+from emily_bus.settings import session_config
 from emily_contracts import SCHEMA_VERSION, Signal
+from msgspec.structs import replace
 from stimuli import client, look
 
 KEY = "in/stimulus/vision"
@@ -163,7 +166,7 @@ def _changed(field: str, value: Any) -> bytes:
 
 
 def _put(emily: Layout, key: str, payload: bytes, beside: bytes | None) -> None:
-    config = zenoh.Config.from_json5(session_config(BusSettings(endpoint=emily.bus_endpoint), "emily"))
+    config = zenoh.Config.from_json5(session_config(bus_settings(emily), "emily"))
     with zenoh.open(config) as session:
         session.put(key, payload, attachment=beside, congestion_control=zenoh.CongestionControl.BLOCK)
 
@@ -185,3 +188,20 @@ def _until(condition: Callable[[], bool]) -> None:
                 await anyio.sleep(0.05)
 
     anyio.run(main)
+
+
+def test_the_bus_lets_nobody_in_who_may_not_read_the_state_folder(emily: Layout, tmp_path: Path) -> None:
+    """Everybody on this machine reaches its port."""
+    guess = tmp_path / "guess"
+    guess.write_text("emily")
+    stranger = BusSettings(endpoint=emily.bus_endpoint, open_timeout_s=1.0)
+    for knocking in (stranger, replace(stranger, user="emily", password_file=guess)):
+        with pytest.raises(BusUnavailable, match="opened no session"):
+            anyio.run(_knock, knocking)
+    assert {file.stat().st_mode & 0o777 for file in (emily.bus_password, emily.bus_passwords)} == {0o600}
+    _healthy(emily)
+
+
+async def _knock(settings: BusSettings) -> None:
+    async with Bus.open(settings, namespace="emily", name="stranger"):
+        pass

@@ -8,8 +8,9 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
+from emily.bus import settings as bus_settings
 from emily.system import Layout
-from emily_bus import Bus, BusSettings
+from emily_bus import Bus
 from emily_contracts import HealthRequest, Status
 from emily_contracts.topics import HEALTH
 from emily_router.window import LEAST as ALWAYS_LET_IN
@@ -96,7 +97,7 @@ def test_http_reaches_the_alpha_gate_and_the_hypotheses(emily: Layout) -> None:
 @pytest.mark.parametrize("name", ["reflex", "workspace", "inference"])
 def test_every_tier_says_how_it_is(emily: Layout, name: str) -> None:
     async def main() -> None:
-        settings = BusSettings(endpoint=emily.bus_endpoint)
+        settings = bus_settings(emily)
         async with Bus.open(settings, namespace="emily/blue", name="test") as bus:
             health = await bus.ask(HEALTH, HealthRequest(service=name), timeout=5)
             assert (health.service, health.ready, health.unmet) == (name, True, ())

@@ -18,10 +18,11 @@ import anyio.from_thread
 import anyio.lowlevel
 import pytest
 from emily.app import app
+from emily.bus import settings as bus_settings
 from emily.memory import app as memory_commands
 from emily.supervisor import SystemStatus, status_file
 from emily.system import Layout, free_port, parts, to_json
-from emily_bus import AskRefused, Bus, BusSettings
+from emily_bus import AskRefused, Bus
 from emily_bus.testing import router
 from emily_contracts import Episode, StoreRequest, uuid7
 from emily_contracts.topic import AnyQuery
@@ -113,7 +114,7 @@ async def _serving(layout: Layout, url: str) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         opened_database = await stack.enter_async_context(opened(url, size=2))
         memory = await stack.enter_async_context(remembering(opened_database, HashingEmbedder()))
-        settings = BusSettings(endpoint=layout.bus_endpoint)
+        settings = bus_settings(layout)
         colour = await stack.enter_async_context(
             Bus.open(settings, namespace=f"emily/{layout.colour}", name="memory")
         )

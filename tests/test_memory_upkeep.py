@@ -12,8 +12,9 @@ import anyio
 import pytest
 import typer
 from emily import memory_upkeep
+from emily.bus import settings as bus_settings
 from emily.system import Layout
-from emily_bus import Bus, BusSettings, NoResponder
+from emily_bus import Bus, NoResponder
 from emily_contracts import Episode, StoreRequest, uuid7
 from emily_contracts.topics import STORE
 from harness import fresh_layout, up
@@ -44,7 +45,7 @@ def memory() -> Command:
 
 
 async def _remember(layout: Layout, texts: list[str]) -> None:
-    bus = BusSettings(endpoint=layout.bus_endpoint)
+    bus = bus_settings(layout)
     async with Bus.open(bus, namespace=f"emily/{layout.colour}", name="test") as colour:
         for text in texts:
             at = datetime.now(UTC)

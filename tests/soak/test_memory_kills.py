@@ -12,8 +12,9 @@ import anyio
 import psycopg
 import pytest
 from emily import launch
+from emily.bus import settings as bus_settings
 from emily.system import Layout
-from emily_bus import AskError, Bus, BusSettings
+from emily_bus import AskError, Bus
 from emily_contracts import Episode, StoreRequest, uuid7
 from emily_contracts.topics import STORE
 from emily_postgres import url_of
@@ -43,7 +44,7 @@ def test_fifty_kills_lose_no_acknowledged_memory(trained: Path, tmp_path: Path) 
 
 async def _kill_under_load(layout: Layout, acknowledged: list[str]) -> None:
     dice = random.Random(SEED)
-    settings = BusSettings(endpoint=layout.bus_endpoint)
+    settings = bus_settings(layout)
     async with (
         Bus.open(settings, namespace=f"emily/{layout.colour}", name="soak") as bus,
         anyio.create_task_group() as tasks,

@@ -8,6 +8,11 @@ from typing import Any
 
 import msgspec
 
+EMBEDDED_USER = "emily"
+"""Of every part of a system that `emily up` started."""
+EMBEDDED_FILE = "bus.password"
+"""The file of the password of `EMBEDDED_USER`, in the state folder."""
+
 
 class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the router is and how to be let in; loopback and without multicast unless told otherwise.
@@ -35,6 +40,14 @@ class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("user and password_file: give both or neither")
         if (self.certificate_file is None) != (self.key_file is None):
             raise ValueError("certificate_file and key_file: give both or neither")
+
+
+def embedded(state_dir: Path, endpoint: str) -> BusSettings:
+    """How to get on the bus of the system in a state folder; one without a password asks for none."""
+    file = state_dir / EMBEDDED_FILE
+    if not file.exists():
+        return BusSettings(endpoint=endpoint)
+    return BusSettings(endpoint=endpoint, user=EMBEDDED_USER, password_file=file)
 
 
 def session_config(settings: BusSettings, namespace: str) -> str:

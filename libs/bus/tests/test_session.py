@@ -189,7 +189,7 @@ async def test_where_it_cannot_be_told_who_listens_a_wrong_password_is_suspected
     )
     told = await failure_to_open(settings)
     assert told.startswith(f"no router at {settings.endpoint} within 0.5 s; ")
-    assert told.endswith("a wrong user or password looks like this: check bus_user and bus_password_file")
+    assert "a wrong user or password looks like this" in told
 
 
 type Spoil = Callable[[zenoh.Session], None]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from emily_postgres import accepts
 
+from emily.bus_password import make_password
 from emily.errors import NotUp, StartFailed
 from emily.supervisor import SETTINGS_EXIT_CODE, SystemStatus, status_file
 from emily.system import (
@@ -74,6 +75,7 @@ def up(layout: Layout, progress: Progress) -> SystemStatus:
     prepare(layout, progress)
     run_dir = layout.state_dir / "run"
     run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_password(layout)
     for part in parts(layout):
         layout.announcement(part).unlink(missing_ok=True)
     layout_file = run_dir / "layout.json"

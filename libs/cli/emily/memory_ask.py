@@ -12,11 +12,12 @@ from uuid import UUID
 import anyio
 import msgspec
 import typer
-from emily_bus import AskError, AskTimeout, Bus, BusSettings, BusUnavailable, NoResponder
+from emily_bus import AskError, AskTimeout, Bus, BusUnavailable, NoResponder
 from emily_contracts import Weights, uuid7
 from emily_contracts.topic import Query
 
 from emily import launch
+from emily.bus import settings as bus_settings
 from emily.errors import CommandError, NotUp
 from emily.launch import Progress
 from emily.system import Layout
@@ -90,7 +91,7 @@ async def asked[Req: msgspec.Struct, Rep: msgspec.Struct](
         NotUp: Nobody serves memory.
         CommandError: It refused, or did not answer in time.
     """
-    bus = BusSettings(endpoint=layout.bus_endpoint)
+    bus = bus_settings(layout)
     try:
         async with Bus.open(bus, namespace=f"emily/{layout.colour}", name="memory-command") as colour:
             return await colour.ask(query, request, timeout=timeout_s)

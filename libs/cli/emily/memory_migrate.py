@@ -21,6 +21,7 @@ from emily_postgres.migration import Migration, Phase, load
 from rich.table import Table
 
 from emily import launch
+from emily.bus import settings as bus_settings
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, progress_bar, reports_errors, tell
 from emily.errors import CommandError, NotUp
 from emily.memory_ask import running
@@ -185,7 +186,7 @@ async def _living(layout: Layout) -> dict[str, int]:
     Raises:
         CommandError: The bus does not tell.
     """
-    bus = BusSettings(endpoint=layout.bus_endpoint)
+    bus = bus_settings(layout)
     try:
         async with Bus.open(bus, namespace="emily", name="memory-command") as root:
             names = await root.living()

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import anyio
 import msgspec
 import typer
-from emily_bus import Bus, BusSettings
+from emily_bus import Bus
 from emily_contracts import Message, Overflow
 from emily_contracts.topics import (
     BODY,
@@ -26,6 +26,7 @@ from rich.live import Live
 from rich.table import Table
 
 from emily import launch
+from emily.bus import settings as bus_settings
 from emily.console import (
     DEFAULT_STATE_DIR,
     AsJson,
@@ -210,7 +211,7 @@ async def _follow(
     deadline_s: float,
 ) -> dict[str, Any]:
     """Run the world and show what goes by on the bus; observers never slow the mind down."""
-    bus = BusSettings(endpoint=layout.bus_endpoint)
+    bus = bus_settings(layout)
     async with (
         Bus.open(bus, namespace=ROOT_SPACE, name="perceive") as root,
         Bus.open(bus, namespace=f"{ROOT_SPACE}/{layout.colour}", name="perceive") as colour,

@@ -11,12 +11,13 @@ from uuid import UUID
 import anyio
 import msgspec
 import typer
-from emily_bus import AskRefused, Bus, BusSettings, Subscription
+from emily_bus import AskRefused, Bus, Subscription
 from emily_contracts import Decision, Episode, Overflow, Recall, RecallRequest
 from emily_contracts.topics import DECISION, OUTCOME, RECALL, STIMULUS
 from emily_runtime.stacks import Stack, write_stacks
 
 from emily import launch
+from emily.bus import settings as bus_settings
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, out, print_json, progress_bar, reports_errors
 from emily.errors import CommandError, PartialAnswer
 from emily.launch import Progress
@@ -103,7 +104,7 @@ def _remember(layout: Layout, header: Header) -> None:
 async def _again(layout: Layout, records: list[Record], progress: Progress) -> dict[UUID, Decision]:
     expected = {record.decision.stimulus_id for record in records if record.decision is not None}
     replayed: dict[UUID, Decision] = {}
-    bus = BusSettings(endpoint=layout.bus_endpoint)
+    bus = bus_settings(layout)
     async with (
         Bus.open(bus, namespace=f"emily/{layout.colour}", name="replay") as colour,
         colour.subscribe(DECISION, overflow=Overflow.DROP_OLDEST, buffer=BUFFER) as decisions,

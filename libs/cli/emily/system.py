@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from emily_bus.settings import EMBEDDED_FILE, EMBEDDED_USER
 from emily_postgres import url_of
 from emily_runtime.stacks import Stack, read_stacks
 
@@ -57,6 +58,16 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     def bus_endpoint(self) -> str:
         """Zenoh endpoint of the bus."""
         return f"tcp/127.0.0.1:{self.bus_port}"
+
+    @property
+    def bus_password(self) -> Path:
+        """The file of the password with which all get on the bus."""
+        return self.state_dir / EMBEDDED_FILE
+
+    @property
+    def bus_passwords(self) -> Path:
+        """The file of all users of the bus, for its router."""
+        return self.state_dir / "bus.passwords"
 
     @property
     def http_url(self) -> str:
@@ -186,7 +197,10 @@ def parts(layout: Layout, wanted: tuple[Stack, ...] | None = None) -> tuple[Part
         wanted: Stacks; those that are wanted now by default.
     """
     bus = Part(
-        name="bus", namespace="emily", module="emily_bus.router", arguments=("--listen", layout.bus_endpoint)
+        name="bus",
+        namespace="emily",
+        module="emily_bus.router",
+        arguments=("--listen", layout.bus_endpoint, "--passwords", str(layout.bus_passwords)),
     )
     database = Part(
         name="postgres",
@@ -232,6 +246,8 @@ def service_environment(layout: Layout, name: str, namespace: str, own: dict[str
     """The settings of one service as environment variables; numerics run on one BLAS thread."""
     settings = {
         "BUS_ENDPOINT": layout.bus_endpoint,
+        "BUS_USER": EMBEDDED_USER,
+        "BUS_PASSWORD_FILE": str(layout.bus_password),
         "NAMESPACE": namespace,
         "STATE_DIR": str(layout.state_dir),
         **own,

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import anyio
 import msgspec
 import typer
-from emily_bus import Bus, BusSettings, Subscription
+from emily_bus import Bus, Subscription
 from emily_contracts import Message, Overflow
 from emily_contracts.topic import AnyTopic
 from emily_contracts.topics import TOPICS
 
 from emily import launch
+from emily.bus import settings as bus_settings
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, err, out, print_json, reports_errors
 from emily.errors import CommandError
 from emily.system import Layout
@@ -53,7 +54,7 @@ def watch(
 
 
 async def _watch(layout: Layout, chosen: dict[str, AnyTopic], seconds: float | None, as_json: bool) -> int:
-    bus = BusSettings(endpoint=layout.bus_endpoint)
+    bus = bus_settings(layout)
     names = {topic: name for name, topic in chosen.items()}
     root = [topic for topic in names if topic.template.startswith(("in/", "out/"))]
     inner = [topic for topic in names if topic not in root]

@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 import msgspec.inspect
 from emily_bus import BusSettings
+from emily_bus.settings import embedded
 from msgspec import Meta
+from msgspec.structs import replace
 
 from emily_runtime.errors import SettingsError
 
@@ -30,7 +32,9 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="Zenoh endpoint of the bus router, tcp/HOST:PORT or tls/HOST:PORT",
         ),
     ] = "tcp/127.0.0.1:7447"
-    bus_user: Annotated[str | None, Meta(description="User on a bus that asks for one")] = None
+    bus_user: Annotated[
+        str | None, Meta(description="User on a bus that asks for one; else that of state_dir/bus.password")
+    ] = None
     bus_password_file: Annotated[Path | None, Meta(description="File that holds the bus password")] = None
     bus_ca_file: Annotated[Path | None, Meta(description="Authority of a tls/ endpoint")] = None
     bus_certificate_file: Annotated[Path | None, Meta(description="Own certificate, for mutual TLS")] = None
@@ -117,11 +121,12 @@ def shown(name: str, value: Any) -> str:
 
 
 def bus_settings(settings: ServiceSettings) -> BusSettings:
-    """The part of the settings that concerns the bus."""
-    return BusSettings(
-        endpoint=settings.bus_endpoint,
-        user=settings.bus_user,
-        password_file=settings.bus_password_file,
+    """How to get on the bus: as the user that is named, else as that of the system in `state_dir`."""
+    bus = embedded(settings.state_dir, settings.bus_endpoint)
+    if settings.bus_user is not None:
+        bus = replace(bus, user=settings.bus_user, password_file=settings.bus_password_file)
+    return replace(
+        bus,
         ca_file=settings.bus_ca_file,
         certificate_file=settings.bus_certificate_file,
         key_file=settings.bus_key_file,

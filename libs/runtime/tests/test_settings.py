@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import pytest
 from emily_runtime import ServiceSettings, SettingsError, load_settings
+from emily_runtime.settings import bus_settings
 from emily_runtime.settings_table import describe_settings, markdown, usage
 from hypothesis import given
 from hypothesis import strategies as st
@@ -195,3 +196,17 @@ def test_help_and_documentation_name_every_variable() -> None:
             assert f"EMILY_REFLEX_{name.upper()}" in text
     columns = {line.replace("\\|", "").count("|") for line in markdown(ReflexSettings, "reflex").splitlines()}
     assert columns == {5}
+
+
+def test_who_names_no_user_gets_on_the_bus_as_the_system_in_the_state_folder(tmp_path: Path) -> None:
+    home, own = {"EMILY_REFLEX_STATE_DIR": str(tmp_path)}, tmp_path / "own"
+    own.write_text("pass")
+    assert bus_settings(load(**home)).user is None
+    (tmp_path / "bus.password").write_text("word")
+    of_system = bus_settings(load(**home))
+    assert (of_system.user, of_system.password_file) == ("emily", tmp_path / "bus.password")
+    named = {"EMILY_REFLEX_BUS_USER": "blue", "EMILY_REFLEX_BUS_PASSWORD_FILE": str(own)}
+    assert (bus_settings(load(**home, **named)).user, bus_settings(load(**home, **named)).password_file) == (
+        "blue",
+        own,
+    )
