@@ -72,15 +72,22 @@ class Bus:
             BusCongested: It had to wait longer than `settings.publish_timeout_s`.
             ValueError: A field of the key can't stand in a key.
         """
-        publisher = self._publishers.get(topic)
-        if publisher is None:
-            publisher = Publisher(
-                self._session, self._link, topic, self._sender, self._settings.publish_timeout_s
-            )
-            self._publishers[topic] = publisher
+        publisher = self._publisher(topic)
         if publisher.must_wait:
             await publisher.wait()
         publisher.send(message)
+
+    def offer[T: Message](self, topic: Topic[T], message: T) -> bool:
+        """Send a message unless it must wait; false: nothing was sent.
+
+        Raises:
+            ValueError: A field of the key can't stand in a key.
+        """
+        publisher = self._publisher(topic)
+        if publisher.must_wait:
+            return False
+        publisher.send(message)
+        return True
 
     def subscribe(
         self,
@@ -163,3 +170,12 @@ class Bus:
         """
         async with opened(self._settings, self.namespace) as session:
             return await presence.living(session)
+
+    def _publisher(self, topic: AnyTopic) -> Publisher:
+        publisher = self._publishers.get(topic)
+        if publisher is None:
+            publisher = Publisher(
+                self._session, self._link, topic, self._sender, self._settings.publish_timeout_s
+            )
+            self._publishers[topic] = publisher
+        return publisher

@@ -58,6 +58,16 @@ async def test_reader_that_does_not_read_makes_the_sender_wait_and_then_fail(ope
         assert await take(events, 1) == [numbered(ROOM)]
 
 
+async def test_what_may_not_wait_is_not_sent_to_a_full_reader_and_takes_no_number(open_bus: OpenBus) -> None:
+    async with open_bus() as sender, open_bus() as reader, reader.subscribe(EVENT) as events:
+        await send(sender, ROOM)
+        assert not sender.offer(EVENT, numbered(ROOM))
+        await take(events, ROOM)
+        await sender.publish(EVENT, numbered(ROOM))
+        assert await take(events, 1) == [numbered(ROOM)]
+        assert events.statistics().lost == 0
+
+
 async def test_announced_room_counts_rather_than_the_topics(open_bus: OpenBus) -> None:
     async with (
         open_bus(publish_timeout_s=0.2) as sender,

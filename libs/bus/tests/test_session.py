@@ -28,6 +28,12 @@ async def test_message_arrives_as_it_was_sent(open_bus: OpenBus) -> None:
         assert await take(events, 1) == [numbered(1, text="äöü")]
 
 
+async def test_message_that_must_not_wait_is_sent_at_once(open_bus: OpenBus) -> None:
+    async with open_bus() as sender, open_bus() as reader, reader.subscribe(EVENT) as events:
+        assert sender.offer(EVENT, numbered(1))
+        assert await take(events, 1) == [numbered(1)]
+
+
 async def test_order_of_a_sender_is_kept_across_keys_and_topics(open_bus: OpenBus) -> None:
     async with open_bus() as sender, open_bus() as reader, reader.subscribe(EVENT, OTHER) as events:
         sent = [numbered(number, lane=f"lane-{number % 3}") for number in range(300)]

@@ -20,6 +20,7 @@ from typing import IO
 import msgspec
 from emily_runtime.stacks import Stack
 
+from emily.scheduling import stand_back
 from emily.system import Layout, Part, as_deployed, from_json, parts, stacks, to_json
 
 FIRST_BACKOFF_S = 0.1
@@ -261,7 +262,8 @@ def _open_log(path: Path) -> IO[bytes]:
 
 def _in_child(niceness: int) -> None:
     """Before the part runs: end with a killed supervisor too, take signals again, stand back."""
-    os.nice(niceness)
+    if niceness:
+        stand_back(niceness)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAKE)

@@ -104,7 +104,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         arguments: Behind the module.
         python: Interpreter.
         environment: Added to the supervisor's own.
-        niceness: How far it stands back for the others on a busy machine.
+        niceness: How far it stands back for the others on a busy machine (`emily.scheduling`).
         awaited: Whether she is up only when it is ready; she thinks without the others.
     """
 

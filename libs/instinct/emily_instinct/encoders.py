@@ -76,7 +76,8 @@ class RecordEncoder:
         Raises:
             InstinctError: A reading is not finite.
         """
-        return self._bound[fields, self._quantise(readings)].sum(axis=0, dtype=np.int32).astype(np.float64)
+        bound = self._bound[fields, self._quantise(readings)]
+        return bound.sum(axis=0, dtype=np.min_scalar_type(-len(bound) - 1)).astype(np.float64)
 
     def _quantise(self, readings: Real) -> NDArray[np.intp]:
         _require_finite(readings)

@@ -28,6 +28,16 @@ def test_parts_of_a_record_sum_to_the_whole(record: RecordEncoder, rng: np.rando
     np.testing.assert_array_equal(parts[0] + parts[1], record.encode(readings))
 
 
+@pytest.mark.parametrize("fields", [127, 128, 129, 300])
+def test_a_sum_of_equal_hypervectors_overflows_for_no_number_of_fields(fields: int) -> None:
+    one = RECORD.keys[:1]
+    same = RecordEncoder(
+        keys=np.repeat(one, fields, axis=0), scale=RECORD.scale, dimension=64, low=0, high=16
+    )
+    total = same.encode_some(np.arange(fields), np.zeros(fields))
+    assert set(np.abs(total)) == {fields}
+
+
 def test_stack_of_records_is_encoded_one_by_one(record: RecordEncoder, rng: np.random.Generator) -> None:
     stack = rng.uniform(0, 16, size=(3, 8))
     np.testing.assert_array_equal(record.encode(stack), [record.encode(readings) for readings in stack])

@@ -57,11 +57,14 @@ class Outbox:
         return len(self._parcels) >= self._capacity
 
     def put(self, message: Percept | Decision, *, on_record: bool = False) -> None:
-        """Queues a message with the trace context of the task at hand.
+        """Says a message at once where nothing stands before it, else queues it; in the trace of the task.
 
         Args:
-            on_record: It is an answer in the journal; its delivery is recorded too.
+            on_record: It is an answer in the journal, to be written before it is said; its delivery is
+                recorded too.
         """
+        if not on_record and not self._parcels and self._bus.connected and self._offer(message):
+            return
         self._parcels.append(_Parcel(message, traceparent.get(), on_record))
         self._filled.set()
 
@@ -100,6 +103,11 @@ class Outbox:
         if parcel.on_record:
             # A delivery that does not get on record is repeated after a restart: same decision, same id.
             self._journal.defer(Delivered(stimulus_id=parcel.message.stimulus_id))
+
+    def _offer(self, message: Percept | Decision) -> bool:
+        if isinstance(message, Decision):
+            return self._bus.offer(OUTBOUND_DECISION, message)
+        return self._bus.offer(OUTBOUND_PERCEPT, message)
 
     def _record(self) -> None:
         """An answer is on record before it is said."""
