@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 from pathlib import Path
@@ -26,6 +27,8 @@ OF_BUS = "bus_passwords"
 """Who is let in on the bus; its router reads it."""
 BUS_USERS = ("control", "blue", "green")
 """Each finds its own password in `bus_USER`."""
+OF_INFISICAL = ("infisical_keys", "infisical_postgres", "infisical_redis")
+"""Of the server that keeps secrets, with the profile `secrets`: what it encrypts with, and passwords."""
 PASSWORD_BYTES = 24
 FOLDER_MODE = 0o700
 FILE_MODE = 0o644
@@ -61,7 +64,7 @@ def init(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> No
 
 
 def make_secrets(folder: Path) -> Made:
-    """Passwords of the database and the bus, where services find the database, and tokens of operators.
+    """Passwords of the databases and the bus, where services find theirs, tokens of operators, and keys.
 
     Raises:
         CommandError: Everything is there, one can't be made, or one is there without what it belongs to.
@@ -69,7 +72,8 @@ def make_secrets(folder: Path) -> Made:
     password_file, *addresses = (folder / name for name in (OF_DATABASE, *ADDRESSES))
     tokens = [folder / name for name in TOKENS]
     bus = [folder / name for name in (OF_BUS, *(f"bus_{user}" for user in BUS_USERS))]
-    files = (password_file, *addresses, *tokens, *bus)
+    infisical = _of_infisical(folder)
+    files = (password_file, *addresses, *tokens, *bus, *infisical)
     kept = tuple(str(file) for file in files if file.exists())
     if len(kept) == len(files):
         raise CommandError(
@@ -91,7 +95,7 @@ def make_secrets(folder: Path) -> Made:
         address = f"postgresql://emily:{password}@postgres:5432/emily"  # pragma: allowlist secret
         contents = dict.fromkeys(addresses, address)
         contents |= {file: f"operator {secrets.token_urlsafe(PASSWORD_BYTES)}\n" for file in tokens}
-        contents |= _of_bus(folder)
+        contents |= _of_bus(folder) | infisical
         for file, content in contents.items():
             if not file.exists():
                 _write_new(file, content)
@@ -119,6 +123,14 @@ def _of_bus(folder: Path) -> dict[Path, str]:
         )
     lines = "".join(f"{user}:{password}\n" for user, password in listed.items())
     return {every: lines} | {file: listed[user] for user, file in own.items()}
+
+
+def _of_infisical(folder: Path) -> dict[Path, str]:
+    """Keys as lines for a shell, in the lengths that Infisical asks for; each password alone."""
+    keys, *passwords = (folder / name for name in OF_INFISICAL)
+    signing = base64.b64encode(secrets.token_bytes(32)).decode()
+    lines = f"ENCRYPTION_KEY={secrets.token_hex(16)}\nAUTH_SECRET={signing}\n"
+    return {keys: lines} | {file: secrets.token_hex(PASSWORD_BYTES) for file in passwords}
 
 
 def _write_new(path: Path, text: str) -> None:

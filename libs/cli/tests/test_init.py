@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,9 @@ MADE = [
     "bus_control",
     "bus_blue",
     "bus_green",
+    "infisical_keys",
+    "infisical_postgres",
+    "infisical_redis",
 ]
 
 
@@ -112,6 +117,19 @@ def test_each_user_of_the_bus_has_a_password_of_its_own(tmp_path: Path) -> None:
     assert len(set(listed.values())) == 4
     for user in ("control", "blue", "green"):
         assert (folder / f"bus_{user}").read_text() == listed[user]
+
+
+def test_infisical_gets_keys_of_its_lengths_as_a_shell_reads_them_and_passwords_of_a_url(
+    tmp_path: Path,
+) -> None:
+    init(tmp_path)
+    keys, *passwords = (tmp_path / "secrets" / name for name in MADE[-3:])
+    show = f'. {keys}; printf "%s %s" "$ENCRYPTION_KEY" "$AUTH_SECRET"'
+    read = subprocess.run(["/bin/sh", "-euc", show], capture_output=True, text=True, check=True, timeout=10)
+    encryption, signing = read.stdout.split(" ")
+    assert re.fullmatch("[0-9a-f]{32}", encryption)
+    assert len(base64.b64decode(signing, validate=True)) == 32
+    assert [bool(re.fullmatch("[0-9a-f]{48}", file.read_text())) for file in passwords] == [True, True]
 
 
 @pytest.mark.parametrize("lost", ["bus_passwords", "bus_blue"])

@@ -17,3 +17,11 @@ class NoMigration(CheckpointError):
 
 class Refused(Exception):
     """A mind refuses an event; the message names the field and the remedy. The state stays as it was."""
+
+
+class SecretRefused(SettingsError):
+    """A secret that stays out of reach until a setting, a file or a permission is changed; it says which."""
+
+
+class SecretUnavailable(Exception):
+    """A secret whose server can't be asked now, and of which no value is held that is young enough."""

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import psycopg
 from emily_postgres import reached
 from emily_runtime import Life, Service, SettingsError
@@ -92,7 +93,7 @@ class Deployer(Service[DeployerSettings]):
     @asynccontextmanager
     async def _records(self, life: Life) -> AsyncIterator[Store | None]:
         """In the database that is set, or in a journal; none when it is stopped before they are there."""
-        url = self.settings.given_database()
+        url = await anyio.to_thread.run_sync(self.settings.given_database)
         if url is None:
             with journal.opened(self.settings.state_dir / "deployer" / "deploys.jsonl") as kept:
                 yield kept

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 import anyio
+import anyio.to_thread
 import psycopg
 from emily_bus import Bus, BusCongested
 from emily_contracts.flags import FlagSnapshot, FlagsRequest
@@ -59,7 +60,8 @@ class FlagService(Service[FlagServiceSettings]):
     async def main(self, life: Life) -> None:
         """Serves until it is stopped; what was answered by then is kept and said."""
         settings = self.settings
-        url = settings.given_database() or url_of(settings.state_dir / "postgres")
+        given = await anyio.to_thread.run_sync(settings.given_database)
+        url = given or url_of(settings.state_dir / "postgres")
         async with AsyncExitStack() as stack:
             if not await reached(url, life.stopping, waits=_say_waiting):
                 return

@@ -57,7 +57,8 @@ class MemoryService(Service[MemorySettings]):
 
     async def main(self, life: Life) -> None:
         """Answers until it is stopped; what was taken in by then is written."""
-        database_url = self.settings.given_database() or url_of(self.settings.state_dir / "postgres")
+        given = await anyio.to_thread.run_sync(self.settings.given_database)
+        database_url = given or url_of(self.settings.state_dir / "postgres")
         async with AsyncExitStack() as stack:
             database = await self._open(stack, database_url, life)
             if database is None:

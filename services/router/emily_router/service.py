@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 from emily_bus import Bus, Subscription
 from emily_contracts.topics import (
     ACTION,
@@ -159,7 +160,7 @@ class Router(Service[RouterSettings]):
 @asynccontextmanager
 async def _keeper(settings: RouterSettings, folder: Path) -> AsyncIterator[Keeper]:
     """Of the routing table, with the database when one is given."""
-    file, url = folder / "table.json", settings.given_database()
+    file, url = folder / "table.json", await anyio.to_thread.run_sync(settings.given_database)
     if url is None:
         yield Keeper(file, None, first=settings.colour)
         return
