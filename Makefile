@@ -8,6 +8,7 @@ PACKAGES := contracts $(wildcard libs/*) $(wildcard services/*)
 MODULES := emily_contracts emily_bus emily_postgres emily_runtime emily_instinct emily_cognition \
            emily_flags emily \
            emily_reflex emily_workspace emily_inference emily_memory emily_router emily_flag_service emily_deployer \
+           emily_zfs_agent emily_backup_agent \
            emily_world
 TYPED_TESTS := $(wildcard $(addsuffix /tests,$(PACKAGES))) tests
 BENCHMARKS := $(filter-out benchmarks/report.py benchmarks/loopback.py benchmarks/corpora.py benchmarks/locomo.py benchmarks/ingest.py benchmarks/table.py \
@@ -102,7 +103,16 @@ setup-dev: .venv/.dev
 .venv/bin/python: | $(UV)
 	@$(UV) venv --quiet --allow-existing --python 3.12 .venv
 
-.venv/.run: requirements/run.txt $(addsuffix /pyproject.toml,$(PACKAGES)) | .venv/bin/python
+# What backups are made with, once: where it can't be had, everything else goes on without.
+.tools/.restic: infra/debian/unpack.sh
+	@mkdir -p .tools
+	@if restic version 2>/dev/null | grep -Eq '^restic (0\.(1[89]|[2-9][0-9])|[1-9])'; then :; else \
+	  echo "Fetching restic into .tools"; \
+	  infra/debian/unpack.sh .tools/bin restic:usr/bin/restic || \
+	  echo "NOTE: no restic >= 0.18, so no backups; install it, then: rm .tools/.restic"; fi
+	@touch $@
+
+.venv/.run: requirements/run.txt $(addsuffix /pyproject.toml,$(PACKAGES)) | .venv/bin/python .tools/.restic
 	@echo "Installing Emily into .venv"
 	@$(UV) pip install --quiet --python .venv --require-hashes -r requirements/run.txt -r requirements/build.txt
 	@$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation $(addprefix -e ,$(PACKAGES))

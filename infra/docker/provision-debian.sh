@@ -121,33 +121,13 @@ ensure_plugins() {
     fi
 }
 
-# Bookworm's own compose is the old one. The two binaries need nothing else of trixie, so an apt with a state
-# of its own fetches and verifies them, and the machine stays pure bookworm.
+# Bookworm's own compose is the old one; the binaries need nothing else of trixie.
 unpack_from_trixie() {
-    local apt=(-o "Dir::State=$scratch/state" -o "Dir::State::status=$scratch/state/status"
-        -o "Dir::Cache=$scratch/cache" -o "Dir::Etc::SourceList=$scratch/sources.list"
-        -o Dir::Etc::SourceParts=/dev/null)
-    mkdir -p "$scratch/state/lists/partial" "$scratch/cache/archives/partial" "$scratch/deb" "$PLUGINS"
-    touch "$scratch/state/status"
-    local mirror
-    mirror=$(mirror_of "$codename" "${DEBIAN_MIRROR:-}")
-    [ -n "$mirror" ] || fail "$PACKAGES_FAILED" "apt on this machine names no mirror of $codename; set DEBIAN_MIRROR"
-    echo "deb [signed-by=$KEYRING] $mirror $SUITE main" >"$scratch/sources.list"
-    # apt fetches as the user _apt.
-    chmod 711 "$scratch"
-    chown -R _apt "$scratch/state/lists/partial" "$scratch/cache" "$scratch/deb"
-    (
-        cd "$scratch/deb"
-        timeout "$INSTALL_S" apt-get "${APT_OPTIONS[@]}" "${apt[@]}" update </dev/null &&
-            timeout "$INSTALL_S" apt-get "${APT_OPTIONS[@]}" "${apt[@]}" download "$@" </dev/null
-    ) || fail "$PACKAGES_FAILED" "$* can't be fetched from $SUITE; set DEBIAN_MIRROR to a mirror that holds it"
-    local deb plugin
-    for deb in "$scratch"/deb/*.deb; do
-        dpkg-deb --extract "$deb" "$scratch/unpacked"
-    done
+    local plugin wanted=()
     for plugin in "$@"; do
-        command install -m 755 "$scratch/unpacked/usr/libexec/docker/cli-plugins/$plugin" "$PLUGINS/$plugin"
+        wanted+=("$plugin:usr/libexec/docker/cli-plugins/$plugin")
     done
+    "$(dirname "$0")/../debian/unpack.sh" "$PLUGINS" "${wanted[@]}" || fail "$PACKAGES_FAILED" "$* can't be had from trixie"
 }
 
 ensure_base_image() {
