@@ -7,6 +7,14 @@ inside a colour.
 from __future__ import annotations
 
 from emily_contracts.attention import Attention, AttentionRequest
+from emily_contracts.backups import (
+    BackupAccepted,
+    BackupRequest,
+    BackupStatus,
+    BackupStatusRequest,
+    Snapshots,
+    SnapshotsRequest,
+)
 from emily_contracts.body import BodyState
 from emily_contracts.broadcast import Broadcast
 from emily_contracts.curation import (
@@ -34,6 +42,18 @@ from emily_contracts.outcome import Outcome
 from emily_contracts.percept import Percept
 from emily_contracts.routing import ChangeTraffic, Standing, StandingRequest, Traffic, TrafficRequest
 from emily_contracts.scene import Scene
+from emily_contracts.snapshots import (
+    DatasetSnapshots,
+    DatasetSnapshotsRequest,
+    HoldSnapshot,
+    ReleaseSnapshot,
+    SnapshotChanged,
+    SnapshotHolds,
+    SnapshotTaken,
+    StorageStatus,
+    StorageStatusRequest,
+    TakeSnapshot,
+)
 from emily_contracts.stimulus import Stimulus
 from emily_contracts.topic import (
     AnyQuery,
@@ -106,6 +126,10 @@ FLAGS = Topic(
 
 EXPOSURE = Topic("exposure", Exposure, "A subject came under a variant of a flag.", _NOTE)
 
+SNAPSHOT_CHANGED = Topic(
+    "storage/snapshot", SnapshotChanged, "A snapshot of a dataset was taken, or is gone.", _TELEMETRY
+)
+
 ATTEND = Query("attend", AttentionRequest, Attention, "Gates drives through the alpha oscillator.")
 HYPOTHESISE = Query(
     "hypothesise", HypothesesRequest, Hypotheses, "Samples hypotheses and reports their diversity."
@@ -140,6 +164,18 @@ REEMBED = Query("memory/reembed", ReembedRequest, Reembedding, "Moves to another
 DROP_RETIRED = Query(
     "memory/drop-retired", DropRetiredRequest, DropRetired, "Removes the vectors of former spaces."
 )
+BACKUPS = Query("backups/now", BackupStatusRequest, BackupStatus, "How all backups stand.")
+BACK_UP = Query("backups/run", BackupRequest, BackupAccepted, "Backs up now, or drills a restore.")
+BACKUP_SNAPSHOTS = Query("backups/snapshots", SnapshotsRequest, Snapshots, "What a repository holds.")
+STORAGE = Query("storage/now", StorageStatusRequest, StorageStatus, "How pools and snapshots stand.")
+DATASET_SNAPSHOTS = Query(
+    "storage/snapshots", DatasetSnapshotsRequest, DatasetSnapshots, "Lists snapshots of datasets."
+)
+TAKE_SNAPSHOT = Query(
+    "storage/snapshots/take", TakeSnapshot, SnapshotTaken, "Takes a snapshot of a dataset now."
+)
+HOLD_SNAPSHOT = Query("storage/snapshots/hold", HoldSnapshot, SnapshotHolds, "Keeps a snapshot.")
+RELEASE_SNAPSHOT = Query("storage/snapshots/release", ReleaseSnapshot, SnapshotHolds, "Ends a hold.")
 
 TOPICS: dict[str, AnyTopic] = {
     "inbound_stimulus": INBOUND_STIMULUS,
@@ -162,6 +198,7 @@ TOPICS: dict[str, AnyTopic] = {
     "health_changed": HEALTH_CHANGED,
     "flags": FLAGS,
     "exposure": EXPOSURE,
+    "snapshot_changed": SNAPSHOT_CHANGED,
 }
 QUERIES: dict[str, AnyQuery] = {
     "attend": ATTEND,
@@ -190,4 +227,12 @@ QUERIES: dict[str, AnyQuery] = {
     "consolidate": CONSOLIDATE,
     "reembed": REEMBED,
     "drop_retired": DROP_RETIRED,
+    "backups": BACKUPS,
+    "back_up": BACK_UP,
+    "backup_snapshots": BACKUP_SNAPSHOTS,
+    "storage": STORAGE,
+    "dataset_snapshots": DATASET_SNAPSHOTS,
+    "take_snapshot": TAKE_SNAPSHOT,
+    "hold_snapshot": HOLD_SNAPSHOT,
+    "release_snapshot": RELEASE_SNAPSHOT,
 }

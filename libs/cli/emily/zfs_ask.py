@@ -1,0 +1,90 @@
+"""How commands of `emily zfs` ask the zfs-agent, over the bus, and plan without it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import anyio
+import msgspec
+from emily_bus import AskError, AskTimeout, Bus, BusUnavailable, NoResponder
+from emily_contracts.topic import Query
+
+from emily import launch
+from emily.bus import settings as bus_settings
+from emily.errors import CommandError, NotUp
+from emily.system import Layout
+
+ASK_TIMEOUT_S = 35.0
+PLAN_TIMEOUT_S = 600.0
+MODULE = "emily_zfs_agent.planning"
+AGENT_DOWN = "start it with: python -m emily_zfs_agent, see docs/how-to/zfs.md"
+
+
+def ask[Req: msgspec.Struct, Rep: msgspec.Struct](
+    state_dir: Path, query: Query[Req, Rep], request: Req
+) -> Rep:
+    """What the zfs-agent answers.
+
+    Raises:
+        NotUp: Emily is not up, or has no zfs-agent.
+        CommandError: It refused, or did not answer in time.
+    """
+    layout = launch.require_running(Layout(state_dir=state_dir.absolute())).layout
+    return anyio.run(partial(_asked, layout, query, request))
+
+
+def made[S: msgspec.Struct](type: type[S], **fields: Any) -> S:
+    """A request of the contract.
+
+    Raises:
+        CommandError: A field does not fit.
+    """
+    try:
+        return msgspec.convert(fields, type)
+    except msgspec.ValidationError as failure:
+        raise CommandError(str(failure), "look at the options with --help") from None
+
+
+def planned(command: Literal["plan", "apply"], file: Path) -> dict[str, Any]:
+    """What the agent's own plan says, made in a process of its own.
+
+    Raises:
+        CommandError: It can't be told, in its own words.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - this Python, and a file that a person named
+            (sys.executable, "-m", MODULE, command, str(file.absolute())),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PLAN_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise CommandError(
+            f"{command}: not over in {PLAN_TIMEOUT_S:.0f} s", "look at: zpool status"
+        ) from None
+    if done.returncode != 0:
+        raise CommandError(
+            done.stderr.strip() or f"{command}: exit {done.returncode}", "see docs/how-to/zfs.md"
+        )
+    found: dict[str, Any] = msgspec.json.decode(done.stdout)
+    return found
+
+
+async def _asked[Req: msgspec.Struct, Rep: msgspec.Struct](
+    layout: Layout, query: Query[Req, Rep], request: Req
+) -> Rep:
+    try:
+        async with Bus.open(bus_settings(layout), namespace="emily", name="zfs-command") as root:
+            return await root.ask(query, request, timeout=ASK_TIMEOUT_S)
+    except (NoResponder, BusUnavailable):
+        raise NotUp("the zfs-agent is not up", AGENT_DOWN) from None
+    except AskTimeout as failure:
+        raise CommandError(str(failure), "ask again, or look at: zpool status") from None
+    except AskError as refusal:
+        raise CommandError(str(refusal)) from None

@@ -1,0 +1,104 @@
+"""What is known of pools and datasets right now, for status and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from emily_zfs_agent.capabilities import Capabilities
+from emily_zfs_agent.desired import Desired
+from emily_zfs_agent.policy import Policy
+from emily_zfs_agent.pools import UNKNOWN, PoolState
+from emily_zfs_agent.reading import Listing
+
+
+class Protected(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset that a policy covers, as it was seen last.
+
+    Attributes:
+        by: Dataset of the policy.
+        newest: Creation of its newest snapshot of ours; none when it never got one.
+        snapshots: Of ours.
+        held: Of them.
+        problem: Why not all that was due was done; empty when it was.
+    """
+
+    dataset: str
+    by: str
+    policy: str
+    newest: datetime | None = None
+    snapshots: int = 0
+    held: int = 0
+    problem: str = ""
+
+
+class Board:
+    """Every declared pool and every dataset with a policy is on it from the start, seen or not.
+
+    Attributes:
+        idle: Why nothing is done; empty when something is.
+        capabilities: Of the ZFS that is asked; none before it answered.
+        looked_at: End of the last whole turn.
+    """
+
+    def __init__(self, desired: Desired | None) -> None:
+        self.idle = ""
+        self.capabilities: Capabilities | None = None
+        self.looked_at: datetime | None = None
+        policies = {} if desired is None else desired.policies()
+        self._protected = {
+            name: Protected(dataset=name, by=name, policy=str(policy)) for name, policy in policies.items()
+        }
+        pools = () if desired is None else desired.pools
+        self._pools = {name: PoolState(name=name, health=UNKNOWN) for name in pools}
+
+    @property
+    def protected(self) -> tuple[Protected, ...]:
+        """By name."""
+        return tuple(self._protected[name] for name in sorted(self._protected))
+
+    @property
+    def pools(self) -> tuple[PoolState, ...]:
+        """As declared."""
+        return tuple(self._pools.values())
+
+    def pool(self, name: str) -> PoolState:
+        """A declared pool."""
+        return self._pools[name]
+
+    def could_not_see_pool(self, name: str) -> None:
+        """How it was is no word on how it is."""
+        self._pools[name] = msgspec.structs.replace(self._pools[name], health=UNKNOWN)
+
+    def saw_pool(self, state: PoolState) -> None:
+        """A pool; when it was scrubbed is remembered while another scrub runs."""
+        if state.busy and state.scrubbed is None:
+            before = self._pools[state.name].scrubbed
+            state = msgspec.structs.replace(state, scrubbed=before)
+        self._pools[state.name] = state
+
+    def saw_datasets(self, by: str, policy: Policy, seen: Listing, problems: Mapping[str, str]) -> None:
+        """All that a policy covers, in place of what it covered before."""
+        self._forget(by)
+        for dataset in (*seen.datasets, by):
+            own = [each for each in seen.snapshots if each.dataset == dataset and each.own]
+            self._protected[dataset] = Protected(
+                dataset=dataset,
+                by=by,
+                policy=str(policy),
+                newest=max((each.creation for each in own), default=None),
+                snapshots=len(own),
+                held=sum(each.userrefs > 0 for each in own),
+                problem=problems.get(dataset, ""),
+            )
+
+    def could_not_see(self, by: str, problem: str) -> None:
+        """What a policy covers stays as it was seen last, and the reason is told."""
+        covered: Iterable[Protected] = [each for each in self._protected.values() if each.by == by]
+        for each in covered:
+            self._protected[each.dataset] = msgspec.structs.replace(each, problem=problem)
+
+    def _forget(self, by: str) -> None:
+        self._protected = {name: each for name, each in self._protected.items() if each.by != by}

@@ -1,0 +1,86 @@
+"""Reads what `zfs` and `zpool` write; what does not look as it should is an error, never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from emily_zfs_agent.errors import Unreadable
+from emily_zfs_agent.snapshot import POLICY_PROPERTY, Snapshot
+
+COLUMNS = "name,property,source,value"
+"""The value last: it may hold anything."""
+FACTS = f"creation,createtxg,guid,userrefs,used,{POLICY_PROPERTY}"
+
+
+class Property(NamedTuple):
+    """A value, and where it comes from: `local`, `default`, `inherited from ...`, `received`, `-`."""
+
+    value: str
+    source: str
+
+
+class Listing(NamedTuple):
+    """What there is.
+
+    Attributes:
+        datasets: Names.
+        snapshots: Of them, as listed.
+    """
+
+    datasets: tuple[str, ...]
+    snapshots: tuple[Snapshot, ...]
+
+
+def properties(written: str) -> dict[str, dict[str, Property]]:
+    """By name and property, from `zfs get -Hp -o name,property,source,value`."""
+    found: dict[str, dict[str, Property]] = {}
+    for line in written.splitlines():
+        parts = line.split("\t", 3)
+        if len(parts) != 4:
+            raise Unreadable(f"zfs get: {line[:200]!r} has not the columns {COLUMNS}")
+        name, key, source, value = parts
+        found.setdefault(name, {})[key] = Property(value, source)
+    return found
+
+
+def listing(written: str) -> Listing:
+    """Datasets and snapshots, from `zfs get` of `FACTS`; bookmarks are left out."""
+    found = properties(written)
+    return Listing(
+        datasets=tuple(name for name in found if "@" not in name and "#" not in name),
+        snapshots=tuple(_snapshot(name, facts) for name, facts in found.items() if "@" in name),
+    )
+
+
+def tags(written: str) -> dict[str, tuple[str, ...]]:
+    """By snapshot, who holds it, from `zfs holds -H`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in written.splitlines():
+        parts = line.split("\t")
+        if len(parts) != 3:
+            raise Unreadable(f"zfs holds: {line[:200]!r} has not the columns name, tag, time")
+        found[parts[0]] = (*found.get(parts[0], ()), parts[1])
+    return found
+
+
+def _snapshot(name: str, facts: dict[str, Property]) -> Snapshot:
+    policy = facts.get(POLICY_PROPERTY, Property("-", "-"))
+    try:
+        return Snapshot(
+            name=name,
+            creation=datetime.fromtimestamp(int(facts["creation"].value), UTC),
+            createtxg=int(facts["createtxg"].value),
+            guid=str(int(facts["guid"].value)),
+            userrefs=int(facts["userrefs"].value),
+            used=int(facts["used"].value),
+            policy=policy.value if policy.source == "local" else "",
+        )
+    except (KeyError, ValueError, OverflowError, OSError) as failure:
+        raise Unreadable(f"zfs get {FACTS} {name}: {type(failure).__name__} {failure}") from None
+
+
+def lines(written: str) -> Iterator[list[str]]:
+    """The columns of each line of `-H` output."""
+    return (line.split("\t") for line in written.splitlines() if line)

@@ -1,0 +1,90 @@
+"""For tests: a real pool on a file where ZFS runs here, and recorded answers where it does not.
+
+The recorded answers are written by hand after the formats of OpenZFS 2.3.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from emily_zfs_agent.commands import Commands
+from emily_zfs_agent.errors import ZfsError
+from emily_zfs_agent.zfs import Zfs
+
+SIZE = 128 * 1024**2
+VERSION = "zfs-2.3.9-1\nzfs-kmod-2.3.9-1\n"
+FACTS = "get -Hp -o name,property,source,value creation,createtxg,guid,userrefs,used,org.emily:policy"
+SCRIPT = """#!/bin/sh
+call="$(basename "$0") $*"
+printf '%s\\n' "$call" >> {folder}/calls
+answer="{folder}/answers/$(printf '%s' "$call" | tr / %)"
+[ -e "$answer" ] || {{ echo "no answer is recorded for: $call" >&2; exit 99; }}
+exec sh "$answer"
+"""
+
+
+class Recorded:
+    """A `zfs` and a `zpool` on the path that give recorded answers, and remember what they were asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bin = folder / "bin"
+        self._answers = folder / "answers"
+        self._calls = folder / "calls"
+        for each in (self.bin, self._answers):
+            each.mkdir()
+        self._calls.touch()
+        for program in ("zfs", "zpool"):
+            file = self.bin / program
+            file.write_text(SCRIPT.format(folder=folder))
+            file.chmod(0o755)
+        self.answers("zfs version", VERSION)
+
+    def answers(self, call: str, out: str = "", *, words: str = "", code: int = 0) -> None:
+        """Record an answer."""
+        told = f"printf %s {shlex.quote(out)}; printf %s {shlex.quote(words)} >&2; exit {code}\n"
+        self.runs(call, told)
+
+    def runs(self, call: str, script: str) -> None:
+        """Record what a call does."""
+        (self._answers / call.replace("/", "%")).write_text(script)
+
+    def calls(self, start: str = "") -> list[str]:
+        """What was asked so far."""
+        return [line for line in self._calls.read_text().splitlines() if line.startswith(start)]
+
+
+def facts(name: str, *, creation: int, txg: int, guid: int, policy: str = "", source: str = "local") -> str:
+    """What `zfs get` says of a snapshot."""
+    told = {"creation": creation, "createtxg": txg, "guid": guid, "userrefs": 0, "used": 8192}
+    rows = [(key, "-", str(value)) for key, value in told.items()]
+    rows.append(("org.emily:policy", source, policy) if policy else ("org.emily:policy", "-", "-"))
+    return "".join(f"{name}\t{key}\t{where}\t{value}\n" for key, where, value in rows)
+
+
+def unavailable() -> str:
+    """Why no pool can be made here; empty when one can."""
+    try:
+        Zfs(Commands(5)).datasets("emily-none")
+        Commands(5).zpool("list", "-H", "-o", "name")
+    except ZfsError as failure:
+        return f"no ZFS runs here: {failure}; install zfs-fuse and start its daemon"
+    return ""
+
+
+@contextmanager
+def pool(folder: Path) -> Iterator[str]:
+    """The name of a new pool on a file in the folder, mounted nowhere; it is destroyed at the end."""
+    name, file = f"emilytest{secrets.token_hex(5)}", folder / "vdev"
+    with file.open("wb") as vdev:
+        vdev.truncate(SIZE)
+    commands = Commands()
+    commands.zpool("create", "-O", "mountpoint=none", name, str(file))
+    try:
+        yield name
+    finally:
+        commands.zpool("destroy", "-f", name)
+        file.unlink()
