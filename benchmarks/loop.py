@@ -115,7 +115,9 @@ def _quantiles(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> dict[str
 def main() -> None:
     """Measure and write `results/loop.json`."""
     with tempfile.TemporaryDirectory(prefix="emily-loop-") as folder:
-        layout = Layout(state_dir=Path(folder), bus_port=free_port(), http_port=free_port(), delivery=False)
+        layout = Layout(
+            state_dir=Path(folder), bus_port=free_port(), http_port=free_port(), delivery=False, backups=False
+        )
         launch.prepare(layout, lambda *_: None)
         started = time.monotonic()
         with launch.temporarily(layout, lambda *_: None):

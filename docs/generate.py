@@ -11,6 +11,7 @@ import typer.main
 from emily.app import app
 from emily_contracts.topic import AnyTopic, Overflow
 from emily_contracts.topics import QUERIES, TOPICS
+from emily_runtime.secrets import InfisicalSettings
 from emily_runtime.settings_table import markdown
 
 GENERATED = Path(__file__).parent / "reference" / "generated"
@@ -22,6 +23,8 @@ SERVICES = {
     "router": "emily_router.service:Router",
     "flag-service": "emily_flag_service.service:FlagService",
     "deployer": "emily_deployer.service:Deployer",
+    "zfs-agent": "emily_zfs_agent.service:ZfsAgent",
+    "backup-agent": "emily_backup_agent.service:BackupAgent",
     "world": "emily_world.service:World",
 }
 PAGES = "messages", "settings", "commands"
@@ -79,6 +82,9 @@ def _settings() -> Iterator[str]:
         yield f"\n## {service}\n"
         table = markdown(getattr(importlib.import_module(module), kind).settings_type, service)
         yield table.replace("[", "\\[")  # patterns are no links
+    yield "\n## infisical\n"
+    yield "For every service of which a setting refers to `infisical:/PATH/NAME`.\n"
+    yield markdown(InfisicalSettings, "infisical").replace("[", "\\[")
 
 
 def _commands() -> Iterator[str]:

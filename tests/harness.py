@@ -24,12 +24,12 @@ def quiet(title: str, done: int, total: int) -> None:
 
 
 def fresh_layout(state_dir: Path, trained: Path, **changes: Any) -> Layout:
-    """A layout on free ports that shares the trained models; it remembers and deploys nothing unless told."""
+    """A layout on free ports that shares the trained models; no memory, deploys and backups unless told."""
     layout = Layout(
         state_dir=state_dir,
         bus_port=free_port(),
         http_port=free_port(),
-        **({"memory": False, "delivery": False} | changes),
+        **({"memory": False, "delivery": False, "backups": False} | changes),
     )
     layout.models.symlink_to(trained)
     return layout

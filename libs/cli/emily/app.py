@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from emily import (
+    backup,
     contracts,
     deploy,
     doctor,
@@ -15,8 +16,10 @@ from emily import (
     memory,
     perceive,
     replay,
+    secret,
     traffic,
     watch,
+    zfs,
 )
 
 app = typer.Typer(
@@ -39,9 +42,12 @@ app.command()(replay.replay)
 app.add_typer(perceive.app, name="perceive")
 app.add_typer(memory.app, name="memory")
 app.add_typer(deploy.app, name="releases")
+app.add_typer(backup.app, name="backup")
+app.add_typer(zfs.app, name="zfs")
 app.add_typer(traffic.app, name="traffic")
 app.add_typer(flags.app, name="flags")
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(secret.app, name="secrets")
 app.add_typer(contracts.app, name="contracts")
 
 

@@ -24,7 +24,7 @@ from rich.table import Table
 from emily import launch
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, out, print_json, progress_bar, reports_errors
 from emily.errors import PartialAnswer
-from emily.system import COGNITIVE, Layout, port_is_free
+from emily.system import COGNITIVE, Layout, port_is_free, restic_program
 
 NEEDED_DISK_MB = 500
 NEEDED_MEMORY_MB = 800
@@ -166,6 +166,18 @@ def _clock(_: Layout) -> Finding:
     )
 
 
+def _restic(_: Layout) -> Finding:
+    program = restic_program() or shutil.which("restic")
+    if program is None:
+        return Finding(
+            check="restic",
+            verdict="note",
+            detail="not here: nothing is backed up",
+            remedy="on Debian: infra/debian/unpack.sh .tools/bin restic:usr/bin/restic",
+        )
+    return Finding(check="restic", verdict="good", detail=f"{program}; backups are made every hour")
+
+
 def _docker(_: Layout) -> Finding:
     if shutil.which("docker") is None:
         return Finding(
@@ -220,6 +232,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("ports", _ports),
     ("clock", _clock),
     ("bus", _bus),
+    ("restic", _restic),
     ("docker", _docker),
 )
 

@@ -56,6 +56,7 @@ def up(
     bus_port: Annotated[int, typer.Option(help="Bus port on 127.0.0.1.")] = Layout().bus_port,
     seed: Annotated[int, typer.Option(help="Seed of the data split and of all sampling.")] = 0,
     memory: Annotated[bool, typer.Option(help="Remember episodes, in a PostgreSQL of her own.")] = True,
+    backups: Annotated[bool, typer.Option(help="Back her state up every hour; needs restic.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Start Emily in the background and wait until she can think; her memory may follow a moment later.
@@ -63,7 +64,12 @@ def up(
     Example: emily up --port 9000
     """
     layout = Layout(
-        state_dir=state_dir.absolute(), bus_port=bus_port, http_port=port, seed=seed, memory=memory
+        state_dir=state_dir.absolute(),
+        bus_port=bus_port,
+        http_port=port,
+        seed=seed,
+        memory=memory,
+        backups=backups,
     )
     before = launch.running(layout)
     started = time.monotonic()

@@ -14,9 +14,17 @@ from emily_postgres import url_of
 from emily_runtime.stacks import Stack, read_stacks
 
 COGNITIVE = ("reflex", "workspace", "inference")
-NICENESS = {"workspace": 5, "inference": 5, "memory": 10, "flag-service": 10, "deployer": 10, "postgres": 10}
+NICENESS = {
+    "workspace": 5,
+    "inference": 5,
+    "memory": 10,
+    "flag-service": 10,
+    "deployer": 10,
+    "postgres": 10,
+    "backup-agent": 15,
+}
 """A reflex does not wait for a thought: who thinks longest stands back when cores are scarce."""
-UNAWAITED = ("memory", "flag-service", "deployer")
+UNAWAITED = ("memory", "flag-service", "deployer", "backup-agent")
 """She thinks without them."""
 Tier = Literal["alpha", "allostasis", "workspace", "hypotheses"]
 ABLATIONS: dict[str, tuple[str, str]] = {
@@ -43,6 +51,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         seed: Of the split of the digits and of all sampling.
         memory: Whether she remembers episodes, in a database of her own, where flags are kept too.
         delivery: Whether a deployer stands by to replace the stack.
+        backups: Whether her state is backed up every hour.
     """
 
     state_dir: Path = Path(".emily")
@@ -53,6 +62,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     memory: bool = True
     delivery: bool = True
+    backups: bool = True
 
     @property
     def bus_endpoint(self) -> str:
@@ -219,6 +229,7 @@ def parts(layout: Layout, wanted: tuple[Stack, ...] | None = None) -> tuple[Part
         *(part for stack in wanted or stacks(layout) for part in stack_parts(layout, stack)),
         *((_service(layout, "flag-service", "emily", flags),) if layout.memory else ()),
         *((_service(layout, "deployer", "emily", records),) if layout.delivery else ()),
+        *((_service(layout, "backup-agent", "emily", records | _restic()),) if layout.backups else ()),
         _service(layout, "router", "emily", router),
     )
 
@@ -309,6 +320,17 @@ def _service(
 
 def _shipped_flags() -> dict[str, str]:
     return {"FLAGS_DIR": str(SHIPPED_FLAGS)} if SHIPPED_FLAGS.is_dir() else {}
+
+
+def restic_program() -> Path | None:
+    """The restic that came with a checkout; none leaves it to the PATH."""
+    own = Path(__file__).parents[3] / ".tools" / "bin" / "restic"
+    return own if own.is_file() else None
+
+
+def _restic() -> dict[str, str]:
+    program = restic_program()
+    return {} if program is None else {"RESTIC": str(program)}
 
 
 def _models(layout: Layout) -> tuple[Path, Path]:

