@@ -63,7 +63,7 @@ class Rehearsal:
         files, to = latest(snapshots, FILES, wanted=run), room.scratch / "restored"
         if files is None:
             raise DrillFailed(f"the repository lists no files of run {run}")
-        room.repository.restore(files.id, to, heard=following(self._tell, "restore"))
+        room.repository.restore(files.id, to, reading_back=False, heard=following(self._tell, "restore"))
         self._begin("compare")
         found = compare(to, room.repository.listing(files.id), self._attempt.started_at)
         self._note(files=found.files, compared=found.compared, changed=found.changed)

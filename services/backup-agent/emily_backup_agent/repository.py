@@ -126,13 +126,21 @@ class Repository:
         lines = self._restic.lines("ls", snapshot, deadline_s=LONG_S)
         return [line for line in lines if line.get("message_type", line.get("struct_type")) == "node"]
 
-    def restore(self, snapshot: str, to: Path, *, heard: Heard | None = None) -> None:
-        """Write a snapshot under a folder, and read it back.
+    def restore(
+        self, snapshot: str, to: Path, *, reading_back: bool = True, heard: Heard | None = None
+    ) -> None:
+        """Write a snapshot under a folder.
+
+        Args:
+            snapshot: Its id.
+            to: The folder.
+            reading_back: Whether what was written is read again; whoever compares it does that anyway.
+            heard: Told how far it is.
 
         Raises:
             Incomplete: Something could not be written.
         """
-        words = ("restore", snapshot, "--target", str(to), "--verify")
+        words = ("restore", snapshot, "--target", str(to), *(("--verify",) if reading_back else ()))
         if self._restic.run(*words, deadline_s=LONGEST_S, heard=heard) == SOME_UNREADABLE:
             raise Incomplete(f"{snapshot}: not everything could be restored")
 
