@@ -12,13 +12,12 @@ from typing import Any, Literal
 
 import anyio
 import msgspec
-from emily_bus import AskError, AskTimeout, Bus, BusUnavailable, NoResponder
 from emily_contracts.backups import BackupRequest, BackupStatus, BackupStatusRequest, JobStatus
 from emily_contracts.topic import Query
 from emily_contracts.topics import BACK_UP, BACKUPS
 
 from emily import launch
-from emily.bus import settings as bus_settings
+from emily.bus_ask import asked
 from emily.errors import CommandError, NotUp
 from emily.launch import Progress
 from emily.system import Layout, parts, restic_program
@@ -156,12 +155,12 @@ def _show(status: BackupStatus, progress: Progress) -> None:
 async def _asked[Req: msgspec.Struct, Rep: msgspec.Struct](
     layout: Layout, query: Query[Req, Rep], request: Req
 ) -> Rep:
-    try:
-        async with Bus.open(bus_settings(layout), namespace="emily", name="backup-command") as root:
-            return await root.ask(query, request, timeout=ASK_TIMEOUT_S)
-    except (NoResponder, BusUnavailable):
-        raise NotUp("the backup-agent is not up", "look at it with: emily status") from None
-    except AskTimeout as failure:
-        raise CommandError(str(failure), "ask again, or look at the log") from None
-    except AskError as refusal:
-        raise CommandError(str(refusal)) from None
+    return await asked(
+        layout,
+        query,
+        request,
+        namespace="emily",
+        service=AGENT,
+        remedy="look at it with: emily status",
+        timeout_s=ASK_TIMEOUT_S,
+    )

@@ -11,6 +11,7 @@ from emily_contracts.curation import ListRequest, Page, ShowRequest, StatsReques
 from emily_contracts.topics import LIST_MEMORIES, MEMORY_HISTORY, MEMORY_STATS, RECALL, SHOW_MEMORY
 
 from emily import memory_changes, memory_files, memory_migrate, memory_upkeep, memory_view
+from emily.bus_ask import made
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
 from emily.memory_ask import (
     DEFAULT_NAMESPACE,
@@ -25,7 +26,6 @@ from emily.memory_ask import (
     Weighing,
     Words,
     ask,
-    made,
     moment,
     weights,
     words,

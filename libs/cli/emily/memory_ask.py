@@ -12,13 +12,12 @@ from uuid import UUID
 import anyio
 import msgspec
 import typer
-from emily_bus import AskError, AskTimeout, Bus, BusUnavailable, NoResponder
 from emily_contracts import Weights, uuid7
 from emily_contracts.topic import Query
 
-from emily import launch
-from emily.bus import settings as bus_settings
-from emily.errors import CommandError, NotUp
+from emily import bus_ask, launch
+from emily.bus_ask import made
+from emily.errors import CommandError
 from emily.launch import Progress
 from emily.system import Layout
 
@@ -91,16 +90,15 @@ async def asked[Req: msgspec.Struct, Rep: msgspec.Struct](
         NotUp: Nobody serves memory.
         CommandError: It refused, or did not answer in time.
     """
-    bus = bus_settings(layout)
-    try:
-        async with Bus.open(bus, namespace=f"emily/{layout.colour}", name="memory-command") as colour:
-            return await colour.ask(query, request, timeout=timeout_s)
-    except (NoResponder, BusUnavailable):
-        raise NotUp("memory is not up", "look at it with: emily status") from None
-    except AskTimeout as failure:
-        raise CommandError(str(failure), "ask again, or look at the log of memory") from None
-    except AskError as refusal:
-        raise CommandError(str(refusal)) from None
+    return await bus_ask.asked(
+        layout,
+        query,
+        request,
+        namespace=f"emily/{layout.colour}",
+        service="memory",
+        remedy="look at it with: emily status",
+        timeout_s=timeout_s,
+    )
 
 
 def running(state_dir: Path) -> Layout:
@@ -110,18 +108,6 @@ def running(state_dir: Path) -> Layout:
         NotUp: She is not.
     """
     return launch.require_running(Layout(state_dir=state_dir.absolute())).layout
-
-
-def made[S: msgspec.Struct](type: type[S], **fields: Any) -> S:
-    """A request of the contract.
-
-    Raises:
-        CommandError: A field does not fit.
-    """
-    try:
-        return msgspec.convert(fields, type)
-    except msgspec.ValidationError as failure:
-        raise CommandError(str(failure), "look at the options with --help") from None
 
 
 def said[S: msgspec.Struct](type: type[S], **fields: Any) -> S:

@@ -17,9 +17,10 @@ from emily_contracts.upkeeping import (
 )
 
 from emily import memory_view
+from emily.bus_ask import made
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, progress_bar, reports_errors, tell
 from emily.launch import Progress
-from emily.memory_ask import ask, ask_to_the_end, asked, made, running
+from emily.memory_ask import ask, ask_to_the_end, asked, running
 from emily.system import Layout
 
 POLL_S = 0.5

@@ -13,9 +13,10 @@ from emily_contracts.topics import DATASET_SNAPSHOTS, STORAGE, TAKE_SNAPSHOT
 from rich.console import RenderableType
 
 from emily import zfs_view
+from emily.bus_ask import made
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
 from emily.errors import CommandError, PartialAnswer
-from emily.zfs_ask import ask, made, planned
+from emily.zfs_ask import ask, planned
 
 app = typer.Typer(
     help="Bring datasets to their desired state, take snapshots, see what is kept and why.",

@@ -10,12 +10,11 @@ from typing import Any, Literal
 
 import anyio
 import msgspec
-from emily_bus import AskError, AskTimeout, Bus, BusUnavailable, NoResponder
 from emily_contracts.topic import Query
 
 from emily import launch
-from emily.bus import settings as bus_settings
-from emily.errors import CommandError, NotUp
+from emily.bus_ask import asked
+from emily.errors import CommandError
 from emily.system import Layout
 
 ASK_TIMEOUT_S = 35.0
@@ -34,19 +33,18 @@ def ask[Req: msgspec.Struct, Rep: msgspec.Struct](
         CommandError: It refused, or did not answer in time.
     """
     layout = launch.require_running(Layout(state_dir=state_dir.absolute())).layout
-    return anyio.run(partial(_asked, layout, query, request))
-
-
-def made[S: msgspec.Struct](type: type[S], **fields: Any) -> S:
-    """A request of the contract.
-
-    Raises:
-        CommandError: A field does not fit.
-    """
-    try:
-        return msgspec.convert(fields, type)
-    except msgspec.ValidationError as failure:
-        raise CommandError(str(failure), "look at the options with --help") from None
+    return anyio.run(
+        partial(
+            asked,
+            layout,
+            query,
+            request,
+            namespace="emily",
+            service="zfs-agent",
+            remedy=AGENT_DOWN,
+            timeout_s=ASK_TIMEOUT_S,
+        )
+    )
 
 
 def planned(command: Literal["plan", "apply"], file: Path) -> dict[str, Any]:
@@ -74,17 +72,3 @@ def planned(command: Literal["plan", "apply"], file: Path) -> dict[str, Any]:
         )
     found: dict[str, Any] = msgspec.json.decode(done.stdout)
     return found
-
-
-async def _asked[Req: msgspec.Struct, Rep: msgspec.Struct](
-    layout: Layout, query: Query[Req, Rep], request: Req
-) -> Rep:
-    try:
-        async with Bus.open(bus_settings(layout), namespace="emily", name="zfs-command") as root:
-            return await root.ask(query, request, timeout=ASK_TIMEOUT_S)
-    except (NoResponder, BusUnavailable):
-        raise NotUp("the zfs-agent is not up", AGENT_DOWN) from None
-    except AskTimeout as failure:
-        raise CommandError(str(failure), "ask again, or look at: zpool status") from None
-    except AskError as refusal:
-        raise CommandError(str(refusal)) from None

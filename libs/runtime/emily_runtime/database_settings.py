@@ -35,6 +35,8 @@ class DatabaseSettings(ServiceSettings, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.database_url is not None and self.database_url_file is not None:
+            raise ValueError("database_url and database_url_file: give one of them")
         if self.database_url_secret is not None and (self.database_url_file or self.database_url):
             raise ValueError("database_url_secret: give it alone, without database_url and database_url_file")
 

@@ -77,12 +77,7 @@ class Rehearsal:
             self._database(manifest)
 
     def _database(self, manifest: Manifest) -> None:
-        hashed = all(table.digest or not table.rows for table in manifest.tables)
-        with embedded(self._room.scratch / "postgres") as url:
-            restore(url, self._room.scratch / DUMP, roles=manifest.roles, deadline_s=LONG_S)
-            differing = differences(manifest.tables, tables(url, digests=hashed))
-        if differing:
-            raise DrillFailed(f"the restored database differs: {', '.join(differing)}")
+        make_database(self._room.scratch / "postgres", self._room.scratch / DUMP, manifest)
         self._note(tables=len(manifest.tables), rows=sum(table.rows for table in manifest.tables))
 
     def _begin(self, step: str) -> None:
@@ -133,6 +128,21 @@ def compare(restored: Path, listing: Iterable[Line], made_at: datetime) -> Compa
         else:
             changed += 1
     return Comparison(files, compared, changed)
+
+
+def make_database(folder: Path, dump: Path, manifest: Manifest) -> None:
+    """Make an embedded database of a dump, and compare it with what was dumped; it is stopped after.
+
+    Raises:
+        DrillFailed: A table does not hold what was dumped.
+        PostgresError: It can't be made.
+    """
+    hashed = all(table.digest or not table.rows for table in manifest.tables)
+    with embedded(folder) as url:
+        restore(url, dump, roles=manifest.roles, deadline_s=LONG_S)
+        differing = differences(manifest.tables, tables(url, digests=hashed))
+    if differing:
+        raise DrillFailed(f"the restored database differs: {', '.join(differing)}")
 
 
 def differences(expected: Iterable[Table], found: Iterable[Table]) -> tuple[str, ...]:

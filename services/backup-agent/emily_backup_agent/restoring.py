@@ -15,16 +15,15 @@ from pathlib import Path
 
 import msgspec
 from emily_contracts.backups import Snapshot
-from emily_postgres import PostgresError, embedded
-from emily_postgres.dumping import restore, tables
+from emily_postgres import PostgresError
 from psycopg import Error as DatabaseError
 
 from emily_backup_agent import own
 from emily_backup_agent.backup import Manifest, following
-from emily_backup_agent.drill import differences, read_manifest
-from emily_backup_agent.errors import BackupError, DrillFailed, PlanInvalid
+from emily_backup_agent.drill import make_database, read_manifest
+from emily_backup_agent.errors import BackupError, PlanInvalid
 from emily_backup_agent.plan import Plan, read
-from emily_backup_agent.repository import DATABASE, DUMP, FILES, LONG_S, Repository, latest
+from emily_backup_agent.repository import DATABASE, DUMP, FILES, Repository, latest
 from emily_backup_agent.work import Tell, repository_of
 
 ASIDE = "%Y%m%d-%H%M%S"
@@ -88,13 +87,7 @@ def put_in_place(
     state = fetched / manifest.paths[0].lstrip("/")
     if dump is not None:
         tell("making the database", 0, 0)
-        with embedded(state / "postgres") as url:
-            restore(url, dump, roles=manifest.roles, deadline_s=LONG_S)
-            hashed = all(table.digest or not table.rows for table in manifest.tables)
-            differing = differences(manifest.tables, tables(url, digests=hashed))
-        if differing:
-            raise DrillFailed(f"the restored database differs: {', '.join(differing)}")
-    agents = state_dir / "backup"
+        make_database(state / "postgres", dump, manifest)
     aside = ""
     if state_dir.exists():
         kept = state_dir.with_name(f"{state_dir.name}.before-{datetime.now(UTC).strftime(ASIDE)}")
@@ -105,7 +98,6 @@ def put_in_place(
             shutil.rmtree(state / "backup", ignore_errors=True)
             (kept / "backup").rename(state / "backup")
     state.rename(state_dir)
-    agents.mkdir(exist_ok=True, mode=0o700)
     return Restored(
         snapshot="", at=datetime.now(UTC), to=str(state_dir), aside=aside, tables=len(manifest.tables)
     )

@@ -24,11 +24,6 @@ class BackupAgentSettings(DatabaseSettings, frozen=True, kw_only=True):
         float, Meta(ge=0, le=3600, description="What is overdue at the start waits so long")
     ] = 60.0
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.database_url is not None and self.database_url_file is not None:
-            raise ValueError("database_url and database_url_file: give one of them")
-
     @property
     def folder(self) -> Path:
         """Of the agent's own files."""

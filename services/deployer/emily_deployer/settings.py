@@ -50,8 +50,6 @@ class DeployerSettings(DatabaseSettings, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.database_url is not None and self.database_url_file is not None:
-            raise ValueError("database_url and database_url_file: give one of them")
         if self.colours[0] == self.colours[1]:
             raise ValueError(f"colours: {self.colours[0]!r} is there twice; name two")
 

@@ -30,11 +30,6 @@ class FlagServiceSettings(DatabaseSettings, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="Names in the Host header that are served, against DNS rebinding")
     ] = ("localhost", "127.0.0.1", "::1")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.database_url is not None and self.database_url_file is not None:
-            raise ValueError("database_url and database_url_file: give one of them")
-
     @property
     def tokens(self) -> Path:
         """The file of tokens."""

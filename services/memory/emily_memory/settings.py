@@ -51,7 +51,5 @@ class MemorySettings(DatabaseSettings, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.database_url is not None and self.database_url_file is not None:
-            raise ValueError("database_url and database_url_file: give one of them")
         if self.embedder == "http" and (self.embedder_url is None or not self.embedder_model):
             raise ValueError("embedder: http needs embedder_url and embedder_model")

@@ -54,8 +54,6 @@ class RouterSettings(DatabaseSettings, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.database_url is not None and self.database_url_file is not None:
-            raise ValueError("database_url and database_url_file: give one of them")
         if self.colour not in self.colours:
             raise ValueError(f"colour: {self.colour!r} is not among colours; add it there")
 
