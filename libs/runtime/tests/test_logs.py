@@ -55,6 +55,20 @@ def test_each_line_is_an_object_that_says_where_it_is_from() -> None:
     assert "trace_id" not in lines["untraced"]
 
 
+def test_what_is_configured_last_holds_for_a_logger_that_has_spoken_before() -> None:
+    code = """
+from emily_runtime.logs import configure_logs, get_logger
+log = get_logger("emily_reflex")
+for colour in ("blue", "green"):
+    configure_logs(service="reflex", namespace=f"emily/{colour}", level="info", format="json")
+    log.info("own")
+"""
+    completed = subprocess.run(
+        (sys.executable, "-c", code), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=20, check=True
+    )
+    assert [json.loads(line)["namespace"] for line in completed.stderr.splitlines()] == ["emily/blue", "emily/green"]
+
+
 def test_a_person_on_a_terminal_reads_lines_and_not_json() -> None:
     ours, theirs = pty.openpty()
     try:
