@@ -36,7 +36,7 @@ def main() -> int:
         "--durations=5",
         "-q",
         "-n",
-        "3",
+        "4",
         "--dist",
         "loadfile",
         "--no-loadscope-reorder",
