@@ -58,11 +58,13 @@ class SnapshotTaken(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         snapshot: Its whole name.
         created_at: By ZFS's own clock.
+        members: All that were taken in the same instant, this one among them.
     """
 
     snapshot: str
     guid: str
     created_at: datetime
+    members: tuple[str, ...] = ()
 
 
 class HoldSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

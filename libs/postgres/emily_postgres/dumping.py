@@ -47,18 +47,28 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     digest: str = ""
 
 
-class Frozen(NamedTuple):
-    """A state of a database that stays readable.
+class Frozen:
+    """A state of a database that stays readable. Made by `frozen`.
 
     Attributes:
         snapshot: Its name, for `dump_command`.
-        tables: What it holds.
-        roles: Of the server, besides its own and the owner of all; a dump names them and does not hold them.
     """
 
-    snapshot: str
-    tables: tuple[Table, ...]
-    roles: tuple[str, ...]
+    def __init__(self, connection: psycopg.Connection, snapshot: str) -> None:
+        self._connection = connection
+        self.snapshot = snapshot
+
+    def tables(self, *, digests: bool) -> tuple[Table, ...]:
+        """What it holds.
+
+        Args:
+            digests: Whether the rows are hashed too, which reads all of them.
+        """
+        return _tables(self._connection, digests=digests)
+
+    def roles(self) -> tuple[str, ...]:
+        """Of the server, besides its own and the owner of all; a dump names them and does not hold them."""
+        return tuple(name for (name,) in self._connection.execute(_ROLES).fetchall())
 
 
 class Command(NamedTuple):
@@ -74,12 +84,8 @@ class Command(NamedTuple):
 
 
 @contextmanager
-def frozen(url: str, *, digests: bool) -> Iterator[Frozen]:
+def frozen(url: str) -> Iterator[Frozen]:
     """The state of a database now, for the length of the block.
-
-    Args:
-        url: Of the database.
-        digests: Whether the rows are hashed too, which reads all of them.
 
     Raises:
         DatabaseUnavailable: It can't be reached.
@@ -88,8 +94,7 @@ def frozen(url: str, *, digests: bool) -> Iterator[Frozen]:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         row = connection.execute("SELECT pg_export_snapshot()").fetchone()
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        roles = tuple(name for (name,) in connection.execute(_ROLES).fetchall())
-        yield Frozen(str(row[0]), _tables(connection, digests=digests), roles)
+        yield Frozen(connection, str(row[0]))
 
 
 def tables(url: str, *, digests: bool) -> tuple[Table, ...]:

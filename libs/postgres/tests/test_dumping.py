@@ -51,15 +51,17 @@ def written(command: Command, to: Path) -> Path:
 def test_database_made_of_a_dump_holds_what_was_counted_and_nothing_later(
     filled: str, server_url: str, tmp_path: Path
 ) -> None:
-    with frozen(filled, digests=True) as state:
+    with frozen(filled) as state:
+        before, roles = state.tables(digests=True), state.roles()
         with psycopg.connect(filled) as connection:
             connection.execute(f"{ROWS} FROM generate_series(501, 600) i")
             connection.execute("UPDATE own.thing SET said = 'other' WHERE id = 7")
         dump = written(dump_command(filled, state.snapshot), tmp_path / "dump")
-    assert [(table.name, table.rows) for table in state.tables] == [("own.thing", 500)]
+        assert state.tables(digests=True) == before
+    assert [(table.name, table.rows) for table in before] == [("own.thing", 500)]
     with database(server_url) as fresh:
-        restore(fresh, dump, roles=state.roles, deadline_s=DEADLINE_S)
-        assert tables(fresh, digests=True) == state.tables != tables(filled, digests=True)
+        restore(fresh, dump, roles=roles, deadline_s=DEADLINE_S)
+        assert tables(fresh, digests=True) == before != tables(filled, digests=True)
         with psycopg.connect(fresh) as connection:
             connection.execute("SET ROLE dump_reader")
             row = connection.execute("SELECT count(*) FROM own.thing").fetchone()
@@ -69,14 +71,15 @@ def test_database_made_of_a_dump_holds_what_was_counted_and_nothing_later(
 def test_roles_that_a_dump_names_are_made_where_they_are_missing(
     filled: str, server_url: str, tmp_path: Path
 ) -> None:
-    with frozen(filled, digests=False) as state:
+    with frozen(filled) as state:
+        roles = state.roles()
         dump = written(dump_command(filled, state.snapshot), tmp_path / "dump")
-    assert "dump_reader" in state.roles
+    assert "dump_reader" in roles
     with psycopg.connect(filled, autocommit=True) as connection:
         connection.execute("DROP OWNED BY dump_reader")
         connection.execute("DROP ROLE dump_reader")
     with database(server_url) as fresh:
-        restore(fresh, dump, roles=state.roles, deadline_s=DEADLINE_S)
+        restore(fresh, dump, roles=roles, deadline_s=DEADLINE_S)
         assert [table.rows for table in tables(fresh, digests=False)] == [500]
 
 
@@ -94,7 +97,7 @@ def test_one_changed_byte_of_a_row_changes_the_digest_and_the_order_of_rows_does
 
 
 def test_damaged_dump_is_refused(filled: str, server_url: str, tmp_path: Path) -> None:
-    with frozen(filled, digests=False) as state:
+    with frozen(filled) as state:
         dump = written(dump_command(filled, state.snapshot), tmp_path / "dump")
     dump.write_bytes(dump.read_bytes()[:1500])
     with database(server_url) as fresh, pytest.raises(DumpFailed, match="dump"):
@@ -110,6 +113,6 @@ def test_password_is_not_among_the_words_of_the_command() -> None:
 def test_database_that_is_away_is_named() -> None:
     with (
         pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1"),
-        frozen("postgresql://postgres@127.0.0.1:1/postgres", digests=False),
+        frozen("postgresql://postgres@127.0.0.1:1/postgres"),
     ):
         pass

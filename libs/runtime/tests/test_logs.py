@@ -66,7 +66,10 @@ for colour in ("blue", "green"):
     completed = subprocess.run(
         (sys.executable, "-c", code), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=20, check=True
     )
-    assert [json.loads(line)["namespace"] for line in completed.stderr.splitlines()] == ["emily/blue", "emily/green"]
+    assert [json.loads(line)["namespace"] for line in completed.stderr.splitlines()] == [
+        "emily/blue",
+        "emily/green",
+    ]
 
 
 def test_a_person_on_a_terminal_reads_lines_and_not_json() -> None:

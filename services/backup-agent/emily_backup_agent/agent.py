@@ -11,6 +11,7 @@ from typing import Literal
 from emily_contracts.backups import BackupStatus, Snapshot, Work
 
 from emily_backup_agent.backup import Run
+from emily_backup_agent.datasets import Storage
 from emily_backup_agent.drill import Rehearsal
 from emily_backup_agent.errors import BackupError
 from emily_backup_agent.plan import Plan
@@ -32,6 +33,7 @@ class Agent:
         database_url: Of the memory database; none where there is none.
         clock: The time in UTC.
         makes: Whether a repository is made where there never was one.
+        storage: Takes snapshots of datasets; none where nobody does.
 
     Attributes:
         stopping: Set: what runs is ended.
@@ -46,6 +48,7 @@ class Agent:
         database_url: str | None,
         clock: Clock,
         makes: bool,
+        storage: Storage | None = None,
     ) -> None:
         self.stopping = threading.Event()
         self._plan = plan
@@ -54,6 +57,7 @@ class Agent:
         self._database_url = database_url
         self._clock = clock
         self._makes = makes
+        self._storage = storage
         self._work: Work | None = None
         self._asked: OrderedDict[tuple[str, What], None] = OrderedDict()
 
@@ -109,6 +113,7 @@ class Agent:
                 stopping=self.stopping,
                 clock=self._clock,
                 makes=self._makes,
+                storage=self._storage,
             ) as room:
 
                 def tell(step: str, done: int, total: int) -> None:

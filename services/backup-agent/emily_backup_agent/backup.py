@@ -14,7 +14,8 @@ from emily_postgres.dumping import Table, dump_command, frozen
 from msgspec.structs import replace
 from psycopg import Error as DatabaseError
 
-from emily_backup_agent.errors import BackupError, Damaged, SourceMissing
+from emily_backup_agent.datasets import instant, require_elsewhere
+from emily_backup_agent.errors import BackupError, Damaged, SnapshotFailed, SourceMissing
 from emily_backup_agent.plan import Job
 from emily_backup_agent.repository import DATABASE, FILES, Made, latest
 from emily_backup_agent.restic import Heard, Line
@@ -28,6 +29,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         paths: That were backed up.
+        datasets: Of ZFS, by the path at which each was read.
         tables: Of the database, in the state that was dumped.
         roles: That the dump names.
     """
@@ -35,6 +37,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     job: str
     run: str
     paths: tuple[str, ...]
+    datasets: dict[str, str] = {}
     tables: tuple[Table, ...] = ()
     roles: tuple[str, ...] = ()
 
@@ -77,21 +80,20 @@ class Run:
         room, name, run = self._room, self._name, self._attempt.run
         self._begin("sources")
         require_there(self._job.paths)
+        require_elsewhere(room.plan.repository.folder, self._job)
         self._begin("repository")
         room.repository.open(
             make=room.makes and room.book.records.repository != room.plan.repository.location
         )
         room.book.opened(room.plan.repository.location)
-        manifest = Manifest(job=name, run=run, paths=tuple(map(str, self._job.paths)))
-        if self._job.database:
-            manifest = self._database(manifest)
+        manifest = self._database() if self._job.database else self._sources()
         self._begin("files")
         made = self._files(manifest)
         self._note(files=made.files, size=made.size, added=self._attempt.added + made.added)
         self._begin("verify")
         if not room.plan.repository.append_only:
             room.repository.mark_complete(name, run)
-        self._verify()
+        self._verify(manifest.paths)
         self._begin("check")
         part = self._read.part % self._job.parts + 1
         room.repository.check(part, self._job.parts)
@@ -102,12 +104,32 @@ class Run:
         self._attempt = replace(self._attempt, step="", ended_at=room.clock())
         room.book.keep(name, room.book.of(name).completed(self._attempt, Read(part=part, whole_at=whole)))
 
-    def _database(self, manifest: Manifest) -> Manifest:
+    def _sources(self) -> Manifest:
+        """What is backed up of files; a dataset is from now on seen as it is now."""
+        job, room = self._job, self._room
+        mounted: dict[Path, str] = {}
+        if job.dataset is not None:
+            if room.storage is None:
+                raise SnapshotFailed("dataset: only the backup-agent on a bus can ask for snapshots")
+            self._begin("snapshot")
+            mounted = room.at_the_end.enter_context(instant(room.storage, self._name, job, room.mounts))
+        return Manifest(
+            job=self._name,
+            run=self._attempt.run,
+            paths=tuple(map(str, (*job.paths, *mounted))),
+            datasets={str(at): dataset for at, dataset in mounted.items()},
+        )
+
+    def _database(self) -> Manifest:
+        """The sources, and a dump of the database as it was in the same instant."""
         url = self._room.database_url
         if url is None:
             raise SourceMissing("database: this job wants it dumped, and there is none; set database_url")
         self._begin("database")
-        with frozen(url, digests=self._digests) as state:
+        with frozen(url) as state:
+            manifest = self._sources()
+            self._begin("database")
+            tables, roles = state.tables(digests=self._digests), state.roles()
             command = dump_command(url, state.snapshot)
             made = self._room.repository.back_up_stream(
                 command.words,
@@ -117,7 +139,7 @@ class Run:
                 heard=self._follow("database"),
             )
         self._note(added=made.added)
-        return replace(manifest, tables=state.tables, roles=state.roles)
+        return replace(manifest, tables=tables, roles=roles)
 
     def _files(self, manifest: Manifest) -> Made:
         room = self._room
@@ -125,14 +147,14 @@ class Run:
         said.write_bytes(msgspec.json.encode(manifest))
         own = [room.scratch, room.folder / "cache", *filter(None, [room.plan.repository.folder])]
         return room.repository.back_up(
-            (*self._job.paths, said),
+            (*map(Path, manifest.paths), said),
             (*self._job.exclude, *map(str, own)),
             job=self._name,
             run=self._attempt.run,
             heard=self._follow("files"),
         )
 
-    def _verify(self) -> None:
+    def _verify(self, paths: Iterable[str]) -> None:
         """The repository must list what this run made, with every source in it, and marked as complete.
 
         restic is content where a source went before it got there, and where a mark could not be written.
@@ -142,7 +164,7 @@ class Run:
         dump = latest(there, DATABASE, wanted=self._attempt.run)
         if files is None or (self._job.database and dump is None):
             raise Damaged("the repository does not list what was just backed up")
-        gone = [str(path) for path in self._job.paths if os.path.normpath(path) not in files.paths]
+        gone = [path for path in paths if os.path.normpath(path) not in files.paths]
         if gone:
             raise SourceMissing(f"paths: {', '.join(gone)}: went while it was backed up")
         require_there(self._job.paths)

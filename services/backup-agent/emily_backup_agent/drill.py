@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import stat
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
-from emily_contracts.backups import Attempt, Drill, Snapshot
+from emily_contracts.backups import Attempt, Drill
 from emily_postgres import PostgresError, embedded
 from emily_postgres.dumping import Table, restore, tables
 from msgspec.structs import replace
@@ -16,8 +16,7 @@ from psycopg import Error as DatabaseError
 
 from emily_backup_agent.backup import MANIFEST, Manifest, following
 from emily_backup_agent.errors import BackupError, DrillFailed
-from emily_backup_agent.repository import DATABASE, DUMP, FILES, LONG_S, latest
-from emily_backup_agent.restic import Line
+from emily_backup_agent.repository import DUMP, LONG_S
 from emily_backup_agent.work import Room, Tell
 
 CHUNK = 1 << 20
@@ -57,23 +56,22 @@ class Rehearsal:
         return self._drill
 
     def _all(self) -> None:
-        room, run = self._room, self._attempt.run
-        snapshots = room.repository.snapshots(self._name)
+        room, attempt, to = self._room, self._attempt, self._room.scratch / "restored"
         self._begin("restore")
-        files, to = latest(snapshots, FILES, wanted=run), room.scratch / "restored"
-        if files is None:
-            raise DrillFailed(f"the repository lists no files of run {run}")
-        room.repository.restore(files.id, to, reading_back=False, heard=following(self._tell, "restore"))
+        follow = following(self._tell, "restore")
+        room.repository.restore(attempt.snapshot, to, reading_back=False, heard=follow)
         self._begin("compare")
-        found = compare(to, room.repository.listing(files.id), self._attempt.started_at)
+        found = compare(to, attempt.started_at)
         self._note(files=found.files, compared=found.compared, changed=found.changed)
-        manifest = read_manifest(to, files)
+        if (found.files, found.size) != (attempt.files, attempt.size):
+            raise DrillFailed(
+                f"{found.files} files of {found.size} bytes were restored; "
+                f"{attempt.files} of {attempt.size} bytes were backed up"
+            )
+        manifest = read_manifest(to, [str(room.folder / MANIFEST)])
         if manifest.tables:
             self._begin("database")
-            dump = latest(snapshots, DATABASE, wanted=run)
-            if dump is None:
-                raise DrillFailed(f"the repository lists no dump of run {run}")
-            room.repository.restore(dump.id, room.scratch)
+            room.repository.restore(attempt.dump, room.scratch)
             self._database(manifest)
 
     def _database(self, manifest: Manifest) -> None:
@@ -91,43 +89,48 @@ class Rehearsal:
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """How many files were restored, compared with their source, and not comparable since that changed."""
+    """What was restored.
 
-    files: int
-    compared: int
-    changed: int
+    Attributes:
+        size: Of all files, in bytes.
+        compared: Files that are as their source.
+        changed: Files that can't be compared, since their source changed after.
+    """
+
+    files: int = 0
+    size: int = 0
+    compared: int = 0
+    changed: int = 0
 
 
-def compare(restored: Path, listing: Iterable[Line], made_at: datetime) -> Comparison:
-    """Everything that was listed is there in its size; what its source still has, byte for byte.
+def compare(restored: Path, made_at: datetime) -> Comparison:
+    """Every file that was restored has the bytes of its source.
 
     Args:
         restored: Folder of the restore.
-        listing: Of the snapshot.
         made_at: When the backup began; sources that changed after are not compared.
 
     Raises:
-        DrillFailed: Names what is missing or differs.
+        DrillFailed: Names what differs.
     """
-    files = compared = changed = 0
-    for node in listing:
-        if node.get("type") != "file":
-            continue
-        source = Path(node["path"])
-        copy = restored / source.relative_to("/")
-        if not copy.is_file() or copy.stat().st_size != node.get("size", 0):
-            raise DrillFailed(f"{source}: was not restored in its size")
-        files += 1
-        modified = datetime.fromisoformat(node["mtime"])
-        if not _unchanged(source, modified, made_at):
-            changed += 1
-        elif same(source, copy):
-            compared += 1
-        elif _unchanged(source, modified, made_at):
-            raise DrillFailed(f"{source}: was restored with other bytes")
-        else:
-            changed += 1
-    return Comparison(files, compared, changed)
+    files = size = compared = changed = 0
+    for folder, _, names in restored.walk(on_error=_unreadable):
+        beside = "/" / folder.relative_to(restored)
+        for name in names:
+            copy, source = folder / name, beside / name
+            there = copy.lstat()
+            if not stat.S_ISREG(there.st_mode):
+                continue
+            files, size = files + 1, size + there.st_size
+            if not _unchanged(source, there.st_mtime, made_at):
+                changed += 1
+            elif same(source, copy):
+                compared += 1
+            elif _unchanged(source, there.st_mtime, made_at):
+                raise DrillFailed(f"{source}: was restored with other bytes")
+            else:
+                changed += 1
+    return Comparison(files, size, compared, changed)
 
 
 def make_database(folder: Path, dump: Path, manifest: Manifest) -> None:
@@ -160,13 +163,17 @@ def differences(expected: Iterable[Table], found: Iterable[Table]) -> tuple[str,
     return tuple(told)
 
 
-def read_manifest(restored: Path, files: Snapshot) -> Manifest:
+def read_manifest(restored: Path, paths: Iterable[str]) -> Manifest:
     """What a restored backup says of itself, wherever it was made.
+
+    Args:
+        restored: Folder of the restore.
+        paths: That were backed up.
 
     Raises:
         DrillFailed: It says nothing.
     """
-    said = next((path for path in files.paths if Path(path).name == MANIFEST), "/")
+    said = next((path for path in paths if Path(path).name == MANIFEST), "/")
     try:
         return msgspec.json.decode((restored / said.lstrip("/")).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError) as failure:
@@ -175,19 +182,23 @@ def read_manifest(restored: Path, files: Snapshot) -> Manifest:
 
 def same(first: Path, second: Path) -> bool:
     """Whether two files hold the same bytes."""
-    with first.open("rb") as one, second.open("rb") as other:
+    with first.open("rb", buffering=0) as one, second.open("rb", buffering=0) as other:
         while True:
             ours, theirs = one.read(CHUNK), other.read(CHUNK)
             if ours != theirs:
                 return False
-            if not ours:
+            if len(ours) < CHUNK:
                 return True
 
 
-def _unchanged(source: Path, modified: datetime, made_at: datetime) -> bool:
+def _unchanged(source: Path, modified: float, made_at: datetime) -> bool:
     """Whether a source is surely as it was when it was read."""
     try:
-        now = os.lstat(source).st_mtime
+        now = source.lstat().st_mtime
     except OSError:
         return False
-    return abs(now - modified.timestamp()) < 1e-3 and now < made_at.timestamp()
+    return abs(now - modified) < 1e-3 and now < made_at.timestamp()
+
+
+def _unreadable(failure: OSError) -> None:
+    raise failure

@@ -33,6 +33,10 @@ class SourceMissing(BackupError):
     """What should be backed up is not there."""
 
 
+class SnapshotFailed(BackupError):
+    """A dataset could not be seen as it was in one instant."""
+
+
 class Incomplete(BackupError):
     """Something could not be read: the snapshot lacks it, and does not count."""
 

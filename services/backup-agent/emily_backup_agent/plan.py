@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
+from emily_contracts.snapshots import DatasetName
 from msgspec import Meta
 
 from emily_backup_agent.errors import PlanInvalid
@@ -72,6 +73,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     Attributes:
         paths: Absolute; a missing one fails the job.
+        dataset: Of ZFS, backed up as it was in one instant; the zfs-agent takes the snapshot.
+        recursive: Whether with all datasets below it, in the same instant.
         exclude: Patterns of restic.
         database: Whether the memory database is dumped too.
         every: How often, such as 1h.
@@ -80,6 +83,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """
 
     paths: tuple[Path, ...] = ()
+    dataset: DatasetName | None = None
+    recursive: bool = False
     exclude: tuple[str, ...] = ()
     database: bool = False
     every: Duration = "1h"
@@ -88,8 +93,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     parts: Annotated[int, Meta(ge=1, le=1000)] = 24
 
     def __post_init__(self) -> None:
-        if not self.paths and not self.database:
-            raise ValueError("paths: none, and no database; name what shall be backed up")
+        if not self.paths and not self.dataset and not self.database:
+            raise ValueError("paths: none, no dataset and no database; name what shall be backed up")
+        if self.recursive and not self.dataset:
+            raise ValueError("recursive: there is no dataset whose datasets below it could be meant")
         for path in self.paths:
             if not path.is_absolute():
                 raise ValueError(f"paths: {path} is not absolute")

@@ -121,11 +121,6 @@ class Repository:
         found = [_snapshot(line) for line in lines if f"job:{job}" in line.get("tags", ())]
         return tuple(sorted(found, key=lambda snapshot: snapshot.at, reverse=True))
 
-    def listing(self, snapshot: str) -> list[Line]:
-        """What lies in a snapshot: paths with their kind, size and time."""
-        lines = self._restic.lines("ls", snapshot, deadline_s=LONG_S)
-        return [line for line in lines if line.get("message_type", line.get("struct_type")) == "node"]
-
     def restore(
         self, snapshot: str, to: Path, *, reading_back: bool = True, heard: Heard | None = None
     ) -> None:

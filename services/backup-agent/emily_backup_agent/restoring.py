@@ -111,15 +111,20 @@ def main(arguments: list[str]) -> int:
         plan = _plan(chosen.plan_file, chosen.state_dir, folder)
         if chosen.job not in plan.jobs:
             raise PlanInvalid(f"job: there is no {chosen.job!r}; there are {', '.join(plan.jobs)}")
-        repository = repository_of(plan, folder, chosen.restic, threading.Event())
         state_dir = chosen.state_dir.absolute()
+        paths = plan.jobs[chosen.job].paths
+        if chosen.to is None and paths != (state_dir,):
+            raise PlanInvalid(
+                f"job {chosen.job}: does not back up {state_dir} alone, so it takes no place; name a folder"
+            )
+        repository = repository_of(plan, folder, chosen.restic, threading.Event())
         to = chosen.to.absolute() if chosen.to else state_dir.with_name(f"{state_dir.name}.restoring")
         if chosen.to is None:
             shutil.rmtree(to, ignore_errors=True)
         files, dump = fetch(repository, chosen.job, chosen.snapshot, to, _say)
         done = Restored(snapshot=files.id, at=files.at, to=str(to), dump=str(dump or ""))
         if chosen.to is None:
-            manifest = read_manifest(to, files)
+            manifest = read_manifest(to, files.paths)
             placed = put_in_place(state_dir, to, dump, manifest, _say)
             done = msgspec.structs.replace(placed, snapshot=files.id, at=files.at)
             shutil.rmtree(to)

@@ -27,6 +27,7 @@ from emily_backup_agent.errors import BackupError, PlanInvalid, Stopped
 from emily_backup_agent.metrics import Metrics
 from emily_backup_agent.plan import Plan, read
 from emily_backup_agent.settings import BackupAgentSettings
+from emily_backup_agent.storage import ZfsAgent
 
 LOOK_S = 0.5
 """Between two looks at what is due or asked for."""
@@ -52,6 +53,7 @@ class BackupAgent(Service[BackupAgentSettings]):
             database_url=database_url,
             clock=lambda: datetime.now(UTC),
             makes=settings.plan_file is None,
+            storage=ZfsAgent(life.bus),
         )
         metrics = Metrics(life.registry, agent.status)
         async with AsyncExitStack() as stack:

@@ -8,12 +8,14 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from emily_backup_agent.datasets import Storage
 from emily_backup_agent.errors import Busy
+from emily_backup_agent.mounting import unmount_below
 from emily_backup_agent.plan import Plan
 from emily_backup_agent.record import Book
 from emily_backup_agent.repository import Repository
@@ -38,6 +40,8 @@ class Room(NamedTuple):
         database_url: Of the memory database; none where there is none.
         clock: The time in UTC.
         makes: Whether a repository is made where there never was one.
+        storage: Takes snapshots of datasets; none where nobody does.
+        at_the_end: Entered here is what is needed until the room is left.
     """
 
     plan: Plan
@@ -47,6 +51,13 @@ class Room(NamedTuple):
     database_url: str | None
     clock: Clock
     makes: bool
+    storage: Storage | None
+    at_the_end: ExitStack
+
+    @property
+    def mounts(self) -> Path:
+        """A folder for snapshots of datasets."""
+        return self.folder / "mounts"
 
     @property
     def scratch(self) -> Path:
@@ -64,17 +75,20 @@ def opened(
     stopping: threading.Event,
     clock: Clock,
     makes: bool,
+    storage: Storage | None = None,
 ) -> Iterator[Room]:
     """The room, held alone for the length of the block; what a killed run left is cleared away before.
 
     Raises:
         Busy: Another process is in it.
         ResticUnusable: There is no restic that is new enough.
+        SnapshotFailed: What a killed run mounted is still in use.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _hold(lock, folder)
+        at_the_end = ExitStack()
         room = Room(
             plan=plan,
             repository=repository_of(plan, folder, program, stopping, held=(lock,)),
@@ -83,11 +97,15 @@ def opened(
             database_url=database_url,
             clock=clock,
             makes=makes,
+            storage=storage,
+            at_the_end=at_the_end,
         )
+        unmount_below(room.mounts)
         shutil.rmtree(room.scratch, ignore_errors=True)
         room.scratch.mkdir(mode=0o700)
         try:
-            yield room
+            with at_the_end:
+                yield room
         finally:
             shutil.rmtree(room.scratch, ignore_errors=True)
     finally:

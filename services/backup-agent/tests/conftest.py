@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from emily_backup_agent.datasets import Storage
 from emily_backup_agent.plan import Job, Plan, Repository
 from emily_backup_agent.testing import JOB, OpenRoom, program
 from emily_backup_agent.work import Room, opened
@@ -61,9 +62,13 @@ def open_room(tmp_path: Path, program: Path, empty: Path) -> OpenRoom:
     shutil.copytree(empty, tmp_path / "repository")
 
     def open_(
-        plan: Plan, *, database_url: str | None = None, makes: bool = False
+        plan: Plan,
+        *,
+        database_url: str | None = None,
+        makes: bool = False,
+        storage: Storage | None = None,
     ) -> AbstractContextManager[Room]:
-        return _room(plan, tmp_path / "agent", program, database_url, makes=makes)
+        return _room(plan, tmp_path / "agent", program, database_url, makes=makes, storage=storage)
 
     return open_
 
@@ -80,7 +85,13 @@ def filled(url: str) -> str:
 
 
 def _room(
-    plan: Plan, folder: Path, program: Path, database_url: str | None, *, makes: bool = True
+    plan: Plan,
+    folder: Path,
+    program: Path,
+    database_url: str | None,
+    *,
+    makes: bool = True,
+    storage: Storage | None = None,
 ) -> AbstractContextManager[Room]:
     return opened(
         plan,
@@ -90,4 +101,5 @@ def _room(
         stopping=threading.Event(),
         clock=lambda: datetime.now(UTC),
         makes=makes,
+        storage=storage,
     )

@@ -15,6 +15,7 @@ from emily_backup_agent.errors import (
     BackupError,
     Busy,
     Damaged,
+    DrillFailed,
     Incomplete,
     RepositoryLocked,
     RepositoryMissing,
@@ -69,6 +70,18 @@ def test_backup_of_files_and_database_is_proved_by_a_drill(
     assert (drill.files, drill.compared, drill.tables, drill.rows) == (21, 19, 1, 500)
     assert record.drilled == drill
     assert not room.scratch.exists()
+
+
+def test_drill_finds_that_less_was_restored_than_was_backed_up(open_room: OpenRoom, plan: Plan) -> None:
+    with open_room(plan) as room:
+        attempt = Run(room, JOB, quiet, digests=True).run()
+        other = replace(attempt, files=attempt.files + 1)
+        with pytest.raises(DrillFailed, match=r"21 files of .* were restored; 22 of"):
+            Rehearsal(room, JOB, other, quiet).run()
+        record = room.book.of(JOB)
+    assert record.drilled is None
+    assert record.drill is not None
+    assert record.drill.step == "compare"
 
 
 def test_missing_source_is_a_failure_though_another_is_there(

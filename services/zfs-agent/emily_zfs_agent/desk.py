@@ -60,7 +60,14 @@ class Desk:
         if tag is not None:
             hold = partial(zfs.hold, tag, taken.name, recursive=request.recursive)
             await anyio.to_thread.run_sync(hold)
-        return SnapshotTaken(snapshot=taken.name, guid=taken.guid, created_at=taken.creation)
+        below = partial(zfs.listing, request.dataset, recursive=request.recursive)
+        seen = await anyio.to_thread.run_sync(below)
+        return SnapshotTaken(
+            snapshot=taken.name,
+            guid=taken.guid,
+            created_at=taken.creation,
+            members=tuple(each.name for each in seen.snapshots if each.short == taken.short),
+        )
 
     async def hold(self, request: HoldSnapshot) -> SnapshotHolds:
         """How it is held after."""
