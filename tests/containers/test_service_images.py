@@ -16,6 +16,7 @@ SERVICES = (
     "router",
     "flag-service",
     "deployer",
+    "backup-agent",
     "blue-reflex",
     "blue-workspace",
     "blue-inference",

@@ -19,6 +19,7 @@ ADDRESSES = (
     "flag_service_database_url",
     "router_database_url",
     "deployer_database_url",
+    "backup_agent_database_url",
 )
 """Where each service finds the database, password included."""
 TOKENS = ("flags_token", "traffic_token", "deploys_token")
@@ -29,6 +30,8 @@ BUS_USERS = ("control", "blue", "green")
 """Each finds its own password in `bus_USER`."""
 OF_INFISICAL = ("infisical_keys", "infisical_postgres", "infisical_redis")
 """Of the server that keeps secrets, with the profile `secrets`: what it encrypts with, and passwords."""
+OF_BACKUPS = "backup_password"
+"""Opens what the backup-agent writes, with the profile `ops`."""
 PASSWORD_BYTES = 24
 FOLDER_MODE = 0o700
 FILE_MODE = 0o644
@@ -71,9 +74,10 @@ def make_secrets(folder: Path) -> Made:
     """
     password_file, *addresses = (folder / name for name in (OF_DATABASE, *ADDRESSES))
     tokens = [folder / name for name in TOKENS]
+    backups = folder / OF_BACKUPS
     bus = [folder / name for name in (OF_BUS, *(f"bus_{user}" for user in BUS_USERS))]
     infisical = _of_infisical(folder)
-    files = (password_file, *addresses, *tokens, *bus, *infisical)
+    files = (password_file, *addresses, *tokens, backups, *bus, *infisical)
     kept = tuple(str(file) for file in files if file.exists())
     if len(kept) == len(files):
         raise CommandError(
@@ -95,6 +99,7 @@ def make_secrets(folder: Path) -> Made:
         address = f"postgresql://emily:{password}@postgres:5432/emily"  # pragma: allowlist secret
         contents = dict.fromkeys(addresses, address)
         contents |= {file: f"operator {secrets.token_urlsafe(PASSWORD_BYTES)}\n" for file in tokens}
+        contents[backups] = secrets.token_urlsafe(PASSWORD_BYTES)
         contents |= _of_bus(folder) | infisical
         for file, content in contents.items():
             if not file.exists():

@@ -18,9 +18,11 @@ MADE = [
     "flag_service_database_url",
     "router_database_url",
     "deployer_database_url",
+    "backup_agent_database_url",
     "flags_token",
     "traffic_token",
     "deploys_token",
+    "backup_password",
     "bus_passwords",
     "bus_control",
     "bus_blue",
@@ -39,8 +41,8 @@ def test_password_is_made_and_only_the_folder_closes_it(tmp_path: Path) -> None:
     finished = init(tmp_path / "emily")
     assert finished.exit_code == 0, finished.output
     folder = tmp_path / "emily" / "secrets"
-    password, *others = (folder / name for name in MADE[:8])
-    addresses, tokens = others[:4], others[4:]
+    password, *others = (folder / name for name in MADE[:9])
+    addresses, tokens = others[:5], others[5:]
     assert json.loads(finished.stdout) == {"made": [str(folder / name) for name in MADE], "kept": []}
     assert len(password.read_text()) == 48
     for address in addresses:

@@ -32,7 +32,6 @@ class Agent:
         program: restic; none takes the one on the PATH.
         database_url: Of the memory database; none where there is none.
         clock: The time in UTC.
-        makes: Whether a repository is made where there never was one.
         storage: Takes snapshots of datasets; none where nobody does.
 
     Attributes:
@@ -47,7 +46,6 @@ class Agent:
         program: Path | None,
         database_url: str | None,
         clock: Clock,
-        makes: bool,
         storage: Storage | None = None,
     ) -> None:
         self.stopping = threading.Event()
@@ -56,7 +54,6 @@ class Agent:
         self._program = program
         self._database_url = database_url
         self._clock = clock
-        self._makes = makes
         self._storage = storage
         self._work: Work | None = None
         self._asked: OrderedDict[tuple[str, What], None] = OrderedDict()
@@ -112,7 +109,7 @@ class Agent:
                 database_url=self._database_url,
                 stopping=self.stopping,
                 clock=self._clock,
-                makes=self._makes,
+                makes=self._plan.repository.make,
                 storage=self._storage,
             ) as room:
 

@@ -28,7 +28,7 @@ def plan_of(state_dir: Path, folder: Path, *, database: bool) -> Plan:
     return Plan(
         host=HOST,
         repository=Repository(
-            location=str(folder / "repository"), password_file=state_dir / "backup.password"
+            location=str(folder / "repository"), password_file=state_dir / "backup.password", make=True
         ),
         jobs={
             JOB: Job(

@@ -46,12 +46,14 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         password_file: Opens it; lost with it is everything.
         environment_file: Lines NAME=VALUE that restic needs there, such as AWS_ACCESS_KEY_ID.
         append_only: Its server lets nobody forget; what is too old is forgotten from elsewhere.
+        make: Whether it is made where there never was one; an unmounted disk looks like such a place.
     """
 
     location: Annotated[str, Meta(min_length=1)]
     password_file: Path
     environment_file: Path | None = None
     append_only: bool = False
+    make: bool = False
 
     def __post_init__(self) -> None:
         if not (

@@ -52,7 +52,6 @@ class BackupAgent(Service[BackupAgentSettings]):
             program=settings.restic,
             database_url=database_url,
             clock=lambda: datetime.now(UTC),
-            makes=settings.plan_file is None,
             storage=ZfsAgent(life.bus),
         )
         metrics = Metrics(life.registry, agent.status)

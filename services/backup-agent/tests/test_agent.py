@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.abc
+import msgspec
 import pytest
 from emily_backup_agent.agent import Agent
 from emily_backup_agent.errors import BackupError
@@ -35,7 +38,7 @@ NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 @pytest.fixture
 def agent(plan: Plan, tmp_path: Path) -> Agent:
-    return Agent(plan, tmp_path / "agent", program=None, database_url=None, clock=lambda: NOW, makes=False)
+    return Agent(plan, tmp_path / "agent", program=None, database_url=None, clock=lambda: NOW)
 
 
 def recorded(tmp_path: Path, record: JobRecord) -> None:
@@ -96,7 +99,13 @@ async def test_process_answers_on_the_bus_and_ends_what_runs_when_it_is_stopped(
             await bus.ask(BACK_UP, BackupRequest(job="other"), timeout=10)
         with pytest.raises(ErrorReply, match="there is no repository"):
             await bus.ask(BACKUP_SNAPSHOTS, SnapshotsRequest(job="emily"), timeout=10)
-        await bus.ask(BACK_UP, BackupRequest(job="emily"), timeout=10)
+        asking = partial(asked, endpoint, tmp_path)
+        known = await asking("status")
+        assert (known.returncode, msgspec.json.decode(known.stdout, type=BackupStatus)) == (6, status)
+        refused = await asking("backup", "other")
+        assert (refused.returncode, b"there is no 'other'" in refused.stderr) == (1, True)
+        assert (await asking("drill")).returncode == 2
+        assert (await asking("backup", "emily")).returncode == 0
         with anyio.fail_after(20):
             while (await answered(bus)).work is None:
                 await anyio.sleep(0.02)
@@ -104,6 +113,15 @@ async def test_process_answers_on_the_bus_and_ends_what_runs_when_it_is_stopped(
         with anyio.fail_after(20):
             assert await process.wait() == 0
     assert Book(tmp_path / "backup" / "records.json").of("emily").success is None
+
+
+async def asked(endpoint: str, state_dir: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
+    environment = {
+        "EMILY_BACKUP_AGENT_BUS_ENDPOINT": endpoint,
+        "EMILY_BACKUP_AGENT_STATE_DIR": str(state_dir),
+    }
+    command = [sys.executable, "-m", "emily_backup_agent.asking", *words]
+    return await anyio.run_process(command, check=False, env=environment)
 
 
 @asynccontextmanager
