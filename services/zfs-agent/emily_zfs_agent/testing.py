@@ -5,6 +5,7 @@ The recorded answers are written by hand after the formats of OpenZFS 2.3.
 
 from __future__ import annotations
 
+import os
 import secrets
 import shlex
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from emily_zfs_agent.errors import ZfsError
 from emily_zfs_agent.zfs import Zfs
 
 SIZE = 128 * 1024**2
+GROUPS = ("mirror", "special")
 VERSION = "zfs-2.3.9-1\nzfs-kmod-2.3.9-1\n"
 FACTS = "get -Hp -o name,property,source,value creation,createtxg,guid,userrefs,used,org.emily:policy"
 SCRIPT = """#!/bin/sh
@@ -66,25 +68,37 @@ def facts(name: str, *, creation: int, txg: int, guid: int, policy: str = "", so
 
 
 def unavailable() -> str:
-    """Why no pool can be made here; empty when one can."""
+    """Why no pool can be made here; empty when one can. With EMILY_ZFS=required it is an error."""
     try:
         Zfs(Commands(5)).datasets("emily-none")
         Commands(5).zpool("list", "-H", "-o", "name")
     except ZfsError as failure:
-        return f"no ZFS runs here: {failure}; install zfs-fuse and start its daemon"
+        if os.environ.get("EMILY_ZFS") == "required":
+            raise
+        return f"no ZFS runs here: {failure}; make test-zfs brings one"
     return ""
 
 
 @contextmanager
-def pool(folder: Path) -> Iterator[str]:
-    """The name of a new pool on a file in the folder, mounted nowhere; it is destroyed at the end."""
-    name, file = f"emilytest{secrets.token_hex(5)}", folder / "vdev"
-    with file.open("wb") as vdev:
-        vdev.truncate(SIZE)
+def pool(folder: Path, layout: str = "disk") -> Iterator[str]:
+    """The name of a new pool, mounted nowhere; it is destroyed at the end.
+
+    Args:
+        folder: Gets a file for each disk.
+        layout: As `zpool create` takes it, such as `mirror a b special mirror c d`.
+    """
+    name = f"emilytest{secrets.token_hex(5)}"
+    words = [word if word in GROUPS else str(disk(folder, word)) for word in layout.split()]
     commands = Commands()
-    commands.zpool("create", "-O", "mountpoint=none", name, str(file))
+    commands.zpool("create", "-O", "mountpoint=none", name, *words)
     try:
         yield name
     finally:
         commands.zpool("destroy", "-f", name)
-        file.unlink()
+
+
+def disk(folder: Path, name: str) -> Path:
+    """A file that is a disk of a pool; it takes room as it is written."""
+    with (folder / name).open("wb") as file:
+        file.truncate(SIZE)
+    return folder / name
