@@ -2,7 +2,7 @@
 
 from emily_postgres.embedded import accepts, embedded, url_of
 from emily_postgres.errors import DatabaseUnavailable, MigrationError, PostgresError, ServerFailed
-from emily_postgres.pool import Connection, Pool, open_pool, reachable, reached
+from emily_postgres.pool import Connection, Pool, Renewed, open_pool, reachable, reached
 
 __all__ = [
     "Connection",
@@ -10,6 +10,7 @@ __all__ = [
     "MigrationError",
     "Pool",
     "PostgresError",
+    "Renewed",
     "ServerFailed",
     "accepts",
     "embedded",

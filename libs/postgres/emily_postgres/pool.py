@@ -24,6 +24,7 @@ REACH_PAUSE_S = 0.25
 type Connection = AsyncConnection[Any]
 type Pool = AsyncConnectionPool[Connection]
 type Configure = Callable[[Connection], Awaitable[None]]
+type Renewed = Callable[[], Awaitable[str | None]]
 
 
 @asynccontextmanager
@@ -37,6 +38,7 @@ async def open_pool(
     timeout_s: float = OPEN_TIMEOUT_S,
     settings: dict[str, str] | None = None,
     configure: Configure | None = None,
+    renewed: Renewed | None = None,
 ) -> AsyncIterator[Pool]:
     """A pool of autocommit connections for the length of the block.
 
@@ -52,6 +54,7 @@ async def open_pool(
         timeout_s: For the first connection, and for each that is waited for.
         settings: More session settings.
         configure: Called once on each new connection.
+        renewed: Tells the URL anew for each new connection; one lives an hour at most.
 
     Raises:
         DatabaseUnavailable: No connection in time.
@@ -66,8 +69,12 @@ async def open_pool(
         **(settings or {}),
     }
     options = " ".join(f"-c {key}={value}" for key, value in session.items())
+
+    async def newest() -> str:
+        return (await renewed() if renewed is not None else None) or url
+
     pool: Pool = AsyncConnectionPool(
-        url,
+        newest,
         min_size=size,
         max_size=size,
         max_waiting=MOST_WAITING,

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import psycopg
 import pytest
 from emily_postgres import DatabaseUnavailable, open_pool
+from psycopg.conninfo import make_conninfo
 
 pytestmark = pytest.mark.anyio
 
@@ -22,6 +24,24 @@ async def test_who_speaks_a_version_sees_its_views_and_is_seen_with_it(url: str)
             "SELECT current_setting('search_path'), current_setting('application_name')"
         )
         assert await cursor.fetchone() == ("memory_v4,public", "memory_v4 blue writer")
+
+
+async def test_new_connection_is_opened_with_the_url_as_it_is_now(url: str) -> None:
+    told = [url]
+
+    async def renewed() -> str | None:
+        return told[-1]
+
+    async with open_pool(url, schema="memory", name="test", size=1, renewed=renewed) as pool:
+        async with pool.connection() as connection:
+            await connection.execute("CREATE ROLE rotated LOGIN")
+            told.append(make_conninfo(url, user="rotated"))
+            await connection.close()
+        async with pool.connection() as connection:
+            cursor = await connection.execute("SELECT current_user::text")
+            assert await cursor.fetchone() == ("rotated",)
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("DROP ROLE rotated")
 
 
 @pytest.mark.parametrize(

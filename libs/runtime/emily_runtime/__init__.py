@@ -1,6 +1,6 @@
 """One service's life: settings, start, ready, drain, stop."""
 
-from emily_runtime.database_settings import DatabaseSettings
+from emily_runtime.database_settings import DatabaseAddress, DatabaseSettings
 from emily_runtime.errors import CheckpointError, NoMigration, Refused, SettingsError
 from emily_runtime.life import Life
 from emily_runtime.mind import Emission, Gauges, Migration, Mind, Question
@@ -10,6 +10,7 @@ from emily_runtime.settings import ServiceSettings, load_settings
 
 __all__ = [
     "CheckpointError",
+    "DatabaseAddress",
     "DatabaseSettings",
     "Emission",
     "Gauges",

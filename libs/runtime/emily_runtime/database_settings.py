@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import anyio.to_thread
 from msgspec import Meta
 
-from emily_runtime.errors import SettingsError
+from emily_runtime.errors import SecretRefused, SecretUnavailable, SettingsError
+from emily_runtime.logs import get_logger
 from emily_runtime.secrets import Secrets
 from emily_runtime.secrets.reference import SecretReference
 from emily_runtime.settings import ServiceSettings
+
+_log = get_logger(__name__)
 
 
 class DatabaseSettings(ServiceSettings, frozen=True, kw_only=True):
@@ -61,3 +65,31 @@ class DatabaseSettings(ServiceSettings, frozen=True, kw_only=True):
                 f"database_url_file={self.database_url_file}: {failure.strerror}; "
                 "name a file that the service may read"
             ) from None
+
+
+class DatabaseAddress:
+    """The URL of the database as it is now: a password may be rotated while a service runs.
+
+    Args:
+        settings: Say where the URL is kept.
+    """
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self._settings = settings
+        self._secrets = Secrets()
+        self._last: str | None = None
+
+    async def __call__(self) -> str | None:
+        """Read it anew; the last one serves on while it can't be read. None means the embedded database.
+
+        Raises:
+            SettingsError: It could never be read: the file is not there, or the secret is refused.
+            SecretUnavailable: It could never be read: the server that keeps it is away.
+        """
+        try:
+            self._last = await anyio.to_thread.run_sync(self._settings.given_database, self._secrets)
+        except (SettingsError, SecretRefused, SecretUnavailable) as failure:
+            if self._last is None:
+                raise
+            _log.warning("the last database URL serves on", reason=str(failure))
+        return self._last

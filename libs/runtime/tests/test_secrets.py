@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 import structlog
-from emily_runtime import DatabaseSettings, ServiceSettings, SettingsError, load_settings
+from emily_runtime import DatabaseAddress, DatabaseSettings, ServiceSettings, SettingsError, load_settings
 from emily_runtime.secrets import Reference, Secret, SecretRefused, Secrets, referred
 from emily_runtime.secrets.deadline import within
 from emily_runtime.testing import ServiceProcess
@@ -189,6 +189,24 @@ def test_the_database_is_where_its_secret_says(tmp_path: Path) -> None:
     file.write_text("another")
     assert loaded.given_database() == "another"
     assert "hunter2" not in repr(loaded)
+
+
+@pytest.mark.anyio
+async def test_a_rotated_url_is_seen_anew_and_the_last_serves_on_while_none_can_be_read(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "url"
+    address = DatabaseAddress(DatabaseSettings(database_url_file=file))
+    with pytest.raises(SettingsError, match="No such file"):
+        await address()
+    for url in (URL, "another"):
+        file.write_text(url)
+        assert await address() == url
+    file.unlink()
+    with structlog.testing.capture_logs() as lines:
+        assert await address() == "another"
+    assert [line["event"] for line in lines] == ["the last database URL serves on"]
+    assert await DatabaseAddress(DatabaseSettings())() is None
 
 
 def test_what_is_given_the_old_way_still_holds(tmp_path: Path) -> None:

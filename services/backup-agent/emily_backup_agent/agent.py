@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -30,7 +31,7 @@ class Agent:
         plan: The jobs and their repository.
         folder: Of the agent's own files.
         program: restic; none takes the one on the PATH.
-        database_url: Of the memory database; none where there is none.
+        database: Tells the URL of the memory database as it is now; none where there is none.
         clock: The time in UTC.
         storage: Takes snapshots of datasets; none where nobody does.
 
@@ -44,7 +45,7 @@ class Agent:
         folder: Path,
         *,
         program: Path | None,
-        database_url: str | None,
+        database: Callable[[], str | None],
         clock: Clock,
         storage: Storage | None = None,
     ) -> None:
@@ -52,7 +53,7 @@ class Agent:
         self._plan = plan
         self._folder = folder
         self._program = program
-        self._database_url = database_url
+        self._database = database
         self._clock = clock
         self._storage = storage
         self._work: Work | None = None
@@ -106,7 +107,7 @@ class Agent:
                 self._plan,
                 self._folder,
                 program=self._program,
-                database_url=self._database_url,
+                database_url=self._database(),
                 stopping=self.stopping,
                 clock=self._clock,
                 makes=self._plan.repository.make,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
 from emily_bus import AskRefused
 from emily_contracts.backups import (
@@ -18,7 +19,7 @@ from emily_contracts.backups import (
     SnapshotsRequest,
 )
 from emily_contracts.topics import BACK_UP, BACKUP_SNAPSHOTS, BACKUPS
-from emily_runtime import Life, Service, SettingsError
+from emily_runtime import DatabaseAddress, Life, Service, SettingsError
 from emily_runtime.logs import get_logger
 
 from emily_backup_agent import own
@@ -45,12 +46,13 @@ class BackupAgent(Service[BackupAgentSettings]):
     async def main(self, life: Life) -> None:
         """Work until it is stopped; what runs then is ended, and counts for nothing."""
         settings = self.settings
-        database_url = await anyio.to_thread.run_sync(settings.given_database)
+        address = DatabaseAddress(settings)
+        database_url = await address()
         agent = Agent(
             self._plan(database=database_url is not None),
             settings.folder,
             program=settings.restic,
-            database_url=database_url,
+            database=partial(anyio.from_thread.run, address),
             clock=lambda: datetime.now(UTC),
             storage=ZfsAgent(life.bus),
         )

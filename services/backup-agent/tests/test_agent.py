@@ -38,7 +38,7 @@ NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 @pytest.fixture
 def agent(plan: Plan, tmp_path: Path) -> Agent:
-    return Agent(plan, tmp_path / "agent", program=None, database_url=None, clock=lambda: NOW)
+    return Agent(plan, tmp_path / "agent", program=None, database=lambda: None, clock=lambda: NOW)
 
 
 def recorded(tmp_path: Path, record: JobRecord) -> None:

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 import psycopg
 from emily_postgres import reached
-from emily_runtime import Life, Service, SettingsError
+from emily_runtime import DatabaseAddress, Life, Service, SettingsError
 from emily_runtime.logs import get_logger
 from emily_runtime.tokens import TokensUnreadable, make_missing, read
 from litestar import Litestar
@@ -93,7 +93,8 @@ class Deployer(Service[DeployerSettings]):
     @asynccontextmanager
     async def _records(self, life: Life) -> AsyncIterator[Store | None]:
         """In the database that is set, or in a journal; none when it is stopped before they are there."""
-        url = await anyio.to_thread.run_sync(self.settings.given_database)
+        address = DatabaseAddress(self.settings)
+        url = await address()
         if url is None:
             with journal.opened(self.settings.state_dir / "deployer" / "deploys.jsonl") as kept:
                 yield kept
@@ -105,7 +106,7 @@ class Deployer(Service[DeployerSettings]):
         if sole is None:
             yield None
             return
-        async with sole, database.opened(url) as store, anyio.create_task_group() as tasks:
+        async with sole, database.opened(url, renewed=address) as store, anyio.create_task_group() as tasks:
             tasks.start_soon(_stay_alone, sole)
             yield store
             tasks.cancel_scope.cancel()

@@ -14,7 +14,7 @@ from emily_contracts.topic import Overflow
 from emily_contracts.topics import CURRENT_FLAGS, EXPOSURE, FLAGS, INBOUND_OUTCOME, OUTBOUND_DECISION
 from emily_flags import InvalidFlag, load_folder
 from emily_postgres import reached, url_of
-from emily_runtime import Life, Service, SettingsError
+from emily_runtime import DatabaseAddress, Life, Service, SettingsError
 from emily_runtime.logs import get_logger
 from emily_runtime.tokens import TokensUnreadable, make_missing, read
 from litestar import Litestar
@@ -60,12 +60,12 @@ class FlagService(Service[FlagServiceSettings]):
     async def main(self, life: Life) -> None:
         """Serves until it is stopped; what was answered by then is kept and said."""
         settings = self.settings
-        given = await anyio.to_thread.run_sync(settings.given_database)
-        url = given or url_of(settings.state_dir / "postgres")
+        address = DatabaseAddress(settings)
+        url = await address() or url_of(settings.state_dir / "postgres")
         async with AsyncExitStack() as stack:
             if not await reached(url, life.stopping, waits=_say_waiting):
                 return
-            store = await stack.enter_async_context(opened(url))
+            store = await stack.enter_async_context(opened(url, renewed=address))
             life.ready("database")
             await _load_files(store, settings)
             metrics = Metrics(life.registry)

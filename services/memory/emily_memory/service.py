@@ -14,7 +14,7 @@ from emily_bus import AskRefused, Subscription
 from emily_contracts import StoreRequest
 from emily_contracts.topics import EXPERIENCE, STANDING
 from emily_postgres import reached, url_of
-from emily_runtime import Life, Service
+from emily_runtime import DatabaseAddress, Life, Service
 from emily_runtime.logs import get_logger
 from litestar import Litestar
 from psycopg_pool import PoolTimeout
@@ -57,10 +57,9 @@ class MemoryService(Service[MemorySettings]):
 
     async def main(self, life: Life) -> None:
         """Answers until it is stopped; what was taken in by then is written."""
-        given = await anyio.to_thread.run_sync(self.settings.given_database)
-        database_url = given or url_of(self.settings.state_dir / "postgres")
+        address = DatabaseAddress(self.settings)
         async with AsyncExitStack() as stack:
-            database = await self._open(stack, database_url, life)
+            database = await self._open(stack, address, life)
             if database is None:
                 return
             embedder = await anyio.to_thread.run_sync(
@@ -104,8 +103,9 @@ class MemoryService(Service[MemorySettings]):
             raise StoreUnavailable("memory is starting or stopping; ask again in a moment")
         return self._rooms
 
-    async def _open(self, stack: AsyncExitStack, url: str, life: Life) -> Database | None:
+    async def _open(self, stack: AsyncExitStack, address: DatabaseAddress, life: Life) -> Database | None:
         """The database as soon as it is there; none when the service is stopped before."""
+        url = await address() or url_of(self.settings.state_dir / "postgres")
         if not await reached(url, life.stopping, waits=_say_waiting):
             return None
         database = await stack.enter_async_context(
@@ -114,6 +114,7 @@ class MemoryService(Service[MemorySettings]):
                 size=self.settings.connections,
                 ef_search=self.settings.ef_search,
                 name=self.settings.namespace.rpartition("/")[2],
+                renewed=address,
             )
         )
         life.ready("database")

@@ -18,7 +18,7 @@ from emily_contracts.topics import (
     PERCEPT,
 )
 from emily_flags import following_on
-from emily_runtime import Life, Service
+from emily_runtime import DatabaseAddress, Life, Service
 from emily_runtime.logs import get_logger
 from emily_runtime.tokens import make_missing
 from litestar import Litestar
@@ -160,11 +160,12 @@ class Router(Service[RouterSettings]):
 @asynccontextmanager
 async def _keeper(settings: RouterSettings, folder: Path) -> AsyncIterator[Keeper]:
     """Of the routing table, with the database when one is given."""
-    file, url = folder / "table.json", await anyio.to_thread.run_sync(settings.given_database)
+    address = DatabaseAddress(settings)
+    file, url = folder / "table.json", await address()
     if url is None:
         yield Keeper(file, None, first=settings.colour)
         return
-    async with Record(url) as record:
+    async with Record(url, renewed=address) as record:
         yield Keeper(file, record, first=settings.colour)
 
 

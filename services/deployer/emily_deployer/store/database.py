@@ -12,7 +12,7 @@ from uuid import UUID
 import anyio.to_thread
 import msgspec
 import psycopg
-from emily_postgres import Connection, Pool, open_pool
+from emily_postgres import Connection, Pool, Renewed, open_pool
 from emily_postgres.migrating import Database as Schema
 from emily_postgres.migration import Migration, load
 from psycopg.types.json import Jsonb
@@ -97,15 +97,21 @@ class Database:
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Database]:
+async def opened(url: str, *, renewed: Renewed | None = None) -> AsyncIterator[Database]:
     """The store with its schema grown to this version, for the length of the block.
+
+    Args:
+        url: Of the database.
+        renewed: Tells the URL anew for each new connection.
 
     Raises:
         DatabaseUnavailable: No connection in time.
         MigrationError: The schema can't be grown.
     """
     await anyio.to_thread.run_sync(lambda: Schema(url, SCHEMA).migrate(migrations()))
-    async with open_pool(url, schema=SCHEMA, name="deployer", size=2, timeout_s=TIMEOUT_S) as pool:
+    async with open_pool(
+        url, schema=SCHEMA, name="deployer", size=2, timeout_s=TIMEOUT_S, renewed=renewed
+    ) as pool:
         yield Database(pool)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import anyio.to_thread
 import psycopg
 from emily_flags import Flag, InvalidFlag, document_of, parse_flag, require_consistent
-from emily_postgres import Connection, Pool, open_pool
+from emily_postgres import Connection, Pool, Renewed, open_pool
 from emily_postgres.migrating import Database as Schema
 from emily_postgres.migration import Migration, load
 from psycopg.types.json import Json
@@ -149,15 +149,22 @@ class Store:
 
 
 @asynccontextmanager
-async def opened(url: str, *, size: int = 4) -> AsyncIterator[Store]:
+async def opened(url: str, *, size: int = 4, renewed: Renewed | None = None) -> AsyncIterator[Store]:
     """The store with its schema grown to this version, for the length of the block.
+
+    Args:
+        url: Of the database.
+        size: Connections.
+        renewed: Tells the URL anew for each new connection.
 
     Raises:
         DatabaseUnavailable: No connection in time.
         MigrationError: The schema can't be grown.
     """
     await anyio.to_thread.run_sync(lambda: Schema(url, SCHEMA).migrate(migrations()))
-    async with open_pool(url, schema=SCHEMA, name="flag-service", size=size, timeout_s=TIMEOUT_S) as pool:
+    async with open_pool(
+        url, schema=SCHEMA, name="flag-service", size=size, timeout_s=TIMEOUT_S, renewed=renewed
+    ) as pool:
         yield Store(pool)
 
 

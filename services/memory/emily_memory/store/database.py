@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import anyio.to_thread
 import msgspec
-from emily_postgres import Connection, Pool, open_pool
+from emily_postgres import Connection, Pool, Renewed, open_pool
 from emily_postgres.migrating import Database as Schema
 from emily_postgres.migration import Migration, load, spoken
 from pgvector.psycopg import register_vector_async
@@ -60,7 +60,7 @@ class Database:
 
 @asynccontextmanager
 async def opened(
-    url: str, *, size: int = 6, ef_search: int = 128, name: str = "memory"
+    url: str, *, size: int = 6, ef_search: int = 128, name: str = "memory", renewed: Renewed | None = None
 ) -> AsyncIterator[Database]:
     """The database with its schema grown to this version, for the length of the block.
 
@@ -69,6 +69,7 @@ async def opened(
         size: Connections of each pool.
         ef_search: Width of the search in the index: recall against time.
         name: One word for who speaks, shown by the server: a contraction refuses with it.
+        renewed: Tells the URL anew for each new connection.
 
     Raises:
         DatabaseUnavailable: No connection in time.
@@ -105,6 +106,7 @@ async def opened(
                         size=size,
                         settings=session,
                         configure=configure,
+                        renewed=renewed,
                     )
                 )
                 for what, session, configure in (

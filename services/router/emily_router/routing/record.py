@@ -10,7 +10,7 @@ from typing import Any, Self
 import anyio.to_thread
 import psycopg
 from emily_contracts.routing import RoutingTable
-from emily_postgres import DatabaseUnavailable, MigrationError
+from emily_postgres import DatabaseUnavailable, MigrationError, Renewed
 from emily_postgres.migrating import Database as Schema
 from emily_postgres.migration import Migration, load
 
@@ -42,10 +42,12 @@ class Record:
 
     Args:
         url: Of the database.
+        renewed: Tells the URL anew for each connection.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, renewed: Renewed | None = None) -> None:
         self._url = url
+        self._renewed = renewed
         self._grown = False
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
 
@@ -103,6 +105,8 @@ class Record:
             raise RecordAway(f"the database of the routing table can't be asked: {words}") from None
 
     async def _connect(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+        if self._renewed is not None:
+            self._url = await self._renewed() or self._url
         connection = await psycopg.AsyncConnection.connect(
             self._url,
             autocommit=True,
