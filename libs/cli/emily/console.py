@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console, RenderableType
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from emily.errors import CommandError
@@ -38,9 +39,9 @@ def reports_errors[**P](command: Callable[P, None]) -> Callable[P, None]:
         except CommandError as failure:
             if kwargs.get("as_json"):
                 print_json({"error": failure.message, "remedy": failure.remedy})
-            err.print(f"[bold red]error:[/] {failure.message}", highlight=False, soft_wrap=True)
+            err.print(f"[bold red]error:[/] {escape(failure.message)}", highlight=False, soft_wrap=True)
             if failure.remedy:
-                err.print(f"[bold]what to do:[/] {failure.remedy}", highlight=False, soft_wrap=True)
+                err.print(f"[bold]what to do:[/] {escape(failure.remedy)}", highlight=False, soft_wrap=True)
             raise typer.Exit(failure.code) from None
 
     return guarded

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from emily_contracts.snapshots import DatasetSnapshotsRequest, StorageStatusRequest, TakeSnapshot
+from emily_contracts.snapshots import (
+    DatasetSnapshotsRequest,
+    ReplicatedDataset,
+    StorageStatus,
+    StorageStatusRequest,
+    TakeSnapshot,
+)
 from emily_contracts.topics import DATASET_SNAPSHOTS, STORAGE, TAKE_SNAPSHOT
 from rich.console import RenderableType
 
@@ -16,7 +22,7 @@ from emily import zfs_view
 from emily.bus_ask import made
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
 from emily.errors import CommandError, PartialAnswer
-from emily.zfs_ask import ask, planned
+from emily.zfs_ask import ask, planned, rolled_back
 
 app = typer.Typer(
     help="Bring datasets to their desired state, take snapshots, see what is kept and why.",
@@ -121,19 +127,57 @@ def snapshot(
 
 @app.command()
 @reports_errors
-def status(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> None:
-    """Show how pools are, how old the newest snapshot of each dataset is, and what went wrong.
+def rollback(
+    snapshot: Annotated[
+        str, typer.Argument(metavar="SNAPSHOT", help="POOL/NAME@SNAPSHOT of a dataset with none below.")
+    ],
+    undo: Annotated[bool, typer.Option("--undo", help="Go back to what was before the rollback.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a dataset what it was at a snapshot; as root, with what uses it stopped. Needs no running Emily.
 
-    Exit 6 when a dataset has a problem or never got a snapshot, or a pool is not healthy.
+    A clone of the snapshot is read whole, then takes the dataset's place. What was there stays beside it as
+    NAME.before-SNAPSHOT, with all newer snapshots. What was cut off goes on when the command is given again.
+
+    Example: emily zfs rollback tank/emily@emily-20260112T101500.000Z
+    """
+    if not yes:
+        if as_json or not sys.stdin.isatty():
+            raise CommandError("a rollback waits for your word", "stop what uses the dataset, then say --yes")
+        typer.confirm(f"{'Undo the rollback' if undo else 'Roll back'} to {snapshot}?", abort=True)
+    done = rolled_back(snapshot, undo=undo)
+    kept = f" What was there is kept as {done['kept']}." if done["kept"] else ""
+    words = done["steps"] or ("Nothing was left to do: it was done before.",)
+    tell(done, *words, f"{done['dataset']} is live.{kept}", as_json=as_json)
+
+
+@app.command()
+@reports_errors
+def status(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> None:
+    """Show how pools are, how old the newest snapshot of each dataset and target is, and what went wrong.
+
+    Exit 6 when a dataset has a problem, has no snapshot or nothing arrived, or a pool is not healthy.
 
     Example: emily zfs status --json
     """
     found = ask(state_dir, STORAGE, StorageStatusRequest())
-    tell(found, *zfs_view.status(found), as_json=as_json)
+    tell(found, *zfs_view.status(found), *_replications(found), as_json=as_json)
     bad = [each.dataset for each in found.datasets if each.problem or each.newest_at is None]
     bad += [pool.name for pool in found.pools if pool.health != "ONLINE"]
+    bad += [f"{each.dataset} to {each.target}" for each in _behind(found)]
     if bad:
         raise PartialAnswer(f"not well: {', '.join(bad)}", "see above")
+
+
+def _replications(found: StorageStatus) -> Iterable[str]:
+    for each in found.replications:
+        age = "nothing arrived yet" if each.age_s is None else f"newest of {zfs_view.ago(each.age_s)} ago"
+        yield f"{each.dataset} to {each.target}: {age}" + (f"; {each.problem}" if each.problem else "")
+
+
+def _behind(found: StorageStatus) -> Iterable[ReplicatedDataset]:
+    return (each for each in found.replications if each.problem or each.newest_at is None)
 
 
 def _differences(found: list[dict[str, Any]]) -> Iterable[RenderableType]:

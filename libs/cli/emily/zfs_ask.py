@@ -1,4 +1,4 @@
-"""How commands of `emily zfs` ask the zfs-agent, over the bus, and plan without it."""
+"""How commands of `emily zfs` ask the zfs-agent, over the bus, and plan and roll back without it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from emily.system import Layout
 
 ASK_TIMEOUT_S = 35.0
 PLAN_TIMEOUT_S = 600.0
-MODULE = "emily_zfs_agent.planning"
+ROLLBACK_TIMEOUT_S = 86_400.0
+"""It reads all files of the dataset."""
 AGENT_DOWN = "start it with: python -m emily_zfs_agent, see docs/how-to/zfs.md"
 
 
@@ -53,22 +54,34 @@ def planned(command: Literal["plan", "apply"], file: Path) -> dict[str, Any]:
     Raises:
         CommandError: It can't be told, in its own words.
     """
+    return _told("emily_zfs_agent.planning", command, str(file.absolute()), timeout_s=PLAN_TIMEOUT_S)
+
+
+def rolled_back(snapshot: str, *, undo: bool) -> dict[str, Any]:
+    """What the agent's own rollback did, in a process of its own.
+
+    Raises:
+        CommandError: It stopped, in its own words.
+    """
+    way = ("--undo",) if undo else ()
+    return _told("emily_zfs_agent.rollback", snapshot, *way, timeout_s=ROLLBACK_TIMEOUT_S)
+
+
+def _told(module: str, *words: str, timeout_s: float) -> dict[str, Any]:
     try:
-        done = subprocess.run(  # noqa: S603 - this Python, and a file that a person named
-            (sys.executable, "-m", MODULE, command, str(file.absolute())),
+        done = subprocess.run(  # noqa: S603 - this Python, and words that a person said
+            (sys.executable, "-m", module, *words),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=PLAN_TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise CommandError(
-            f"{command}: not over in {PLAN_TIMEOUT_S:.0f} s", "look at: zpool status"
-        ) from None
+        raise CommandError(f"{words[0]}: not over in {timeout_s:.0f} s", "look at: zpool status") from None
     if done.returncode != 0:
         raise CommandError(
-            done.stderr.strip() or f"{command}: exit {done.returncode}", "see docs/how-to/zfs.md"
+            done.stderr.strip() or f"{words[0]}: exit {done.returncode}", "see docs/how-to/zfs.md"
         )
     found: dict[str, Any] = msgspec.json.decode(done.stdout)
     return found
