@@ -41,8 +41,9 @@ def _messages() -> Iterator[str]:
     yield "# Topics and queries"
     yield ""
     yield (
-        "Keys are relative to the namespace of the session: `emily` for what begins with `in/`, `out/` or "
-        "`control/`, `emily/<colour>` for the rest. Made from `emily_contracts.topics`."
+        "Keys are relative to the namespace of the session: `emily` for what begins with `in/`, `out/`, "
+        "`control/`, `flags`, `exposure`, `storage/` or `backups/`, `emily/<colour>` for the rest. Made from "
+        "`emily_contracts.topics`."
     )
     yield "\n## Topics\n"
     yield from _table(
