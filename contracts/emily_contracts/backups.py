@@ -11,6 +11,8 @@ from msgspec import Meta
 from emily_contracts.constraints import Name
 
 Count = Annotated[int, Meta(ge=0)]
+What = Literal["backup", "drill", "check"]
+"""A backup; one that is restored and compared; the whole repository read for damage."""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,10 +48,16 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         part: Read last, from 1.
         whole_at: When every part had been read.
+        at: When it was last read, or tried.
+        reason: Why the last check proved nothing; empty when it did.
+        damaged: Whether damage was found, and not everything has been read without any since.
     """
 
     part: Count = 0
     whole_at: datetime | None = None
+    at: datetime | None = None
+    reason: str = ""
+    damaged: bool = False
 
 
 class Drill(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +95,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     job: str
-    what: Literal["backup", "drill"]
+    what: What
     step: str
     done: Count = 0
     total: Count = 0
@@ -141,10 +149,10 @@ class BackupStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackupRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Run a job now, or drill it: it is told by the status how that goes."""
+    """Run a job now, drill it, or check its repository: it is told by the status how that goes."""
 
     job: Name
-    what: Literal["backup", "drill"] = "backup"
+    what: What = "backup"
 
 
 class BackupAccepted(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ def test_state_that_was_lost_is_restored_and_remembers(backed_up: Layout, tmp_pa
         assert proved["rows"] >= len(TEXTS)
         assert proved["tables"] > 5
         assert printed(invoke(backed_up, "backup", "status", "--json"))["jobs"][0]["state"] == "good"
+        assert printed(invoke(backed_up, "backup", "check", "--json"))["whole_at"]
         assert "Emily is up" in invoke(backed_up, "backup", "restore", "--in-place", "--yes").stderr
         assert "there is no 'other'" in invoke(backed_up, "backup", "run", "--job", "other").stderr
         listed = printed(invoke(backed_up, "backup", "snapshots", "--json"))["snapshots"]

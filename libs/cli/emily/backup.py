@@ -93,6 +93,20 @@ def drill(job: Job = JOB, state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJs
 
 @app.command()
 @reports_errors
+def check(job: Job = JOB, state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> None:
+    """Read everything in the repository for damage now; each run reads a part of it anyway.
+
+    Example: emily backup check
+    """
+    with progress_bar(quiet=as_json) as progress:
+        found = done(state_dir, job, "check", progress).read
+    if found.reason:
+        raise CommandError(found.reason, "nothing is forgotten until it is mended; restic repair shows how")
+    tell(found, backup_view.checked(found), as_json=as_json)
+
+
+@app.command()
+@reports_errors
 def snapshots(job: Job = JOB, state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> None:
     """List what the repository holds, newest first; what is not complete does not count.
 

@@ -8,11 +8,11 @@ import sys
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 import msgspec
-from emily_contracts.backups import BackupRequest, BackupStatus, BackupStatusRequest, JobStatus
+from emily_contracts.backups import BackupRequest, BackupStatus, BackupStatusRequest, JobStatus, What
 from emily_contracts.topic import Query
 from emily_contracts.topics import BACK_UP, BACKUPS
 
@@ -42,8 +42,8 @@ def ask[Req: msgspec.Struct, Rep: msgspec.Struct](
     return anyio.run(partial(_asked, _layout(state_dir), query, request))
 
 
-def done(state_dir: Path, job: str, what: Literal["backup", "drill"], progress: Progress) -> JobStatus:
-    """How a job stands after it was run or drilled.
+def done(state_dir: Path, job: str, what: What, progress: Progress) -> JobStatus:
+    """How a job stands after it was run, drilled or checked.
 
     Raises:
         NotUp: Emily is not up, or has no backup-agent.
@@ -52,7 +52,7 @@ def done(state_dir: Path, job: str, what: Literal["backup", "drill"], progress: 
     return anyio.run(partial(_done, _layout(state_dir), job, what, progress))
 
 
-async def _done(layout: Layout, job: str, what: Literal["backup", "drill"], progress: Progress) -> JobStatus:
+async def _done(layout: Layout, job: str, what: What, progress: Progress) -> JobStatus:
     accepted = await _asked(layout, BACK_UP, BackupRequest(job=job, what=what))
     while True:
         status = await _asked(layout, BACKUPS, BackupStatusRequest())
@@ -134,7 +134,9 @@ def _layout(state_dir: Path) -> Layout:
     return layout
 
 
-def _over(found: JobStatus, what: str, asked_at: datetime) -> bool:
+def _over(found: JobStatus, what: What, asked_at: datetime) -> bool:
+    if what == "check":
+        return found.read.at is not None and found.read.at >= asked_at
     attempt, drill = found.attempt, found.drill
     ran = attempt is not None and attempt.started_at >= asked_at and attempt.ended_at is not None
     if not ran or what == "backup":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from emily_contracts.backups import Attempt, BackupStatus, Drill, Snapshot
+from emily_contracts.backups import Attempt, BackupStatus, Drill, Read, Snapshot
 from rich.console import RenderableType
 from rich.table import Table
 
@@ -24,7 +24,7 @@ def status(found: BackupStatus) -> Iterable[RenderableType]:
             age(job.age_s),
             age(job.drill_age_s),
             size,
-            f"{job.read.part} of {job.parts} parts",
+            "[red]damaged[/]" if job.read.damaged else f"{job.read.part} of {job.parts} parts",
         )
     yield table
     for job in found.jobs:
@@ -60,6 +60,11 @@ def drilled(drill: Drill) -> str:
         f"Proved: {drill.files} files restored, {drill.compared} of them compared byte by byte, "
         f"{drill.changed} changed since; {drill.tables} tables with {drill.rows} rows are the same."
     )
+
+
+def checked(read: Read) -> str:
+    """A check that found no damage."""
+    return f"Read everything, at {read.at}: no damage."
 
 
 def snapshots(found: Iterable[Snapshot]) -> Table:

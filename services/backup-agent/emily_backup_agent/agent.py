@@ -7,11 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
-from emily_contracts.backups import BackupStatus, Snapshot, Work
+from emily_contracts.backups import BackupStatus, Snapshot, What, Work
 
 from emily_backup_agent.backup import Run
+from emily_backup_agent.check import check
 from emily_backup_agent.datasets import Storage
 from emily_backup_agent.drill import Rehearsal
 from emily_backup_agent.errors import BackupError
@@ -20,8 +20,6 @@ from emily_backup_agent.record import Book, began, is_due
 from emily_backup_agent.restic import find
 from emily_backup_agent.standing import standing
 from emily_backup_agent.work import Clock, opened, repository_of
-
-type What = Literal["backup", "drill"]
 
 
 class Agent:
@@ -96,7 +94,7 @@ class Agent:
         return None
 
     def do(self, job: str, what: What) -> None:
-        """Run a job, and for a drill restore and compare what that made; blocks until it is done.
+        """Run a job, and for a drill restore and compare what that made; or check its repository; blocks.
 
         Raises:
             BackupError: It is not complete, or proved nothing.
@@ -117,6 +115,9 @@ class Agent:
                 def tell(step: str, done: int, total: int) -> None:
                     self._tell_of(job, what, step, done, total)
 
+                if what == "check":
+                    check(room, job, tell)
+                    return
                 attempt = Run(room, job, tell, digests=what == "drill").run()
                 if what == "drill":
                     Rehearsal(room, job, attempt, tell).run()

@@ -1,4 +1,4 @@
-"""`python -m emily_backup_agent.asking status`, or `backup JOB`, or `drill JOB`: asks the running agent.
+"""`python -m emily_backup_agent.asking status`, or `backup`, `drill` or `check` and a job: asks the agent.
 
 For where there is no `emily` command, as in the agent's own container; it takes the settings of the agent.
 Prints JSON. Exit codes: 0 asked for, or all is good; 6 not all is good; 1 nobody answers, or it is refused;
@@ -11,11 +11,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import get_args
 
 import anyio
 import msgspec
 from emily_bus import AskError, Bus, BusUnavailable
-from emily_contracts.backups import BackupRequest, BackupStatus, BackupStatusRequest
+from emily_contracts.backups import BackupRequest, BackupStatus, BackupStatusRequest, What
 from emily_contracts.topics import BACK_UP, BACKUPS
 from emily_runtime import SettingsError
 from emily_runtime.settings import bus_settings, load_settings
@@ -30,11 +31,11 @@ NOT_GOOD = 6
 def main(arguments: Sequence[str]) -> int:
     """Ask as the arguments say."""
     parser = argparse.ArgumentParser(prog="python -m emily_backup_agent.asking")
-    parser.add_argument("what", choices=("status", "backup", "drill"))
+    parser.add_argument("what", choices=("status", *get_args(What)))
     parser.add_argument("job", nargs="?")
     chosen = parser.parse_args(arguments)
     if (chosen.job is None) != (chosen.what == "status"):
-        parser.error("name a job to backup or drill, and none for the status")
+        parser.error("name a job to backup, drill or check, and none for the status")
     try:
         settings = load_settings(BackupAgentSettings, service=BackupAgent.name, environ=os.environ)
         answer = anyio.run(_asked, settings, chosen.what, chosen.job)
@@ -53,7 +54,7 @@ async def _asked(settings: BackupAgentSettings, what: str, job: str | None) -> m
     async with Bus.open(bus_settings(settings), namespace=settings.namespace, name="asking") as bus:
         if job is None:
             return await bus.ask(BACKUPS, BackupStatusRequest(), timeout=TIMEOUT_S)
-        request = BackupRequest(job=job, what="drill" if what == "drill" else "backup")
+        request = msgspec.convert({"job": job, "what": what}, BackupRequest)
         return await bus.ask(BACK_UP, request, timeout=TIMEOUT_S)
 
 

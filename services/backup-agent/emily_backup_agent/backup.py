@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
-from emily_contracts.backups import Attempt, Read
+from emily_contracts.backups import Attempt
 from emily_postgres import PostgresError
 from emily_postgres.dumping import Table, dump_command, frozen
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from psycopg import Error as DatabaseError
 from emily_backup_agent.datasets import instant, require_elsewhere
 from emily_backup_agent.errors import BackupError, Damaged, SnapshotFailed, SourceMissing
 from emily_backup_agent.plan import Job
+from emily_backup_agent.record import with_part
 from emily_backup_agent.repository import DATABASE, FILES, Made, latest
 from emily_backup_agent.restic import Heard, Line
 from emily_backup_agent.work import Room, Tell
@@ -97,12 +98,12 @@ class Run:
         self._begin("check")
         part = self._read.part % self._job.parts + 1
         room.repository.check(part, self._job.parts)
-        whole = room.clock() if part == self._job.parts else self._read.whole_at
+        read = with_part(self._read, part, of=self._job.parts, at=room.clock())
         if not room.plan.repository.append_only:
             self._begin("forget")
             room.repository.forget(name, self._job.retention)
         self._attempt = replace(self._attempt, step="", ended_at=room.clock())
-        room.book.keep(name, room.book.of(name).completed(self._attempt, Read(part=part, whole_at=whole)))
+        room.book.keep(name, room.book.of(name).completed(self._attempt, read))
 
     def _sources(self) -> Manifest:
         """What is backed up of files; a dataset is from now on seen as it is now."""

@@ -106,6 +106,19 @@ class Book:
         self.records = records
 
 
+def with_part(read: Read, part: int, *, of: int, at: datetime) -> Read:
+    """After one more part was read without damage; damage stays until everything was read again."""
+    if part == of:
+        return Read(part=part, whole_at=at, at=at)
+    return replace(read, part=part, at=at, reason=read.reason if read.damaged else "")
+
+
+def without_proof(read: Read, reason: str, *, damaged: bool, at: datetime) -> Read:
+    """After a check that proved nothing; where there is damage, reading begins anew."""
+    part = 0 if damaged else read.part
+    return replace(read, part=part, at=at, reason=reason, damaged=damaged or read.damaged)
+
+
 def began(last: Attempt | Drill | None) -> datetime | None:
     """When it did; none when there was none."""
     return None if last is None else last.started_at

@@ -17,13 +17,14 @@ from emily_contracts.backups import (
     BackupStatusRequest,
     Snapshots,
     SnapshotsRequest,
+    What,
 )
 from emily_contracts.topics import BACK_UP, BACKUP_SNAPSHOTS, BACKUPS
 from emily_runtime import DatabaseAddress, Life, Service, SettingsError
 from emily_runtime.logs import get_logger
 
 from emily_backup_agent import own
-from emily_backup_agent.agent import Agent, What
+from emily_backup_agent.agent import Agent
 from emily_backup_agent.errors import BackupError, PlanInvalid, Stopped
 from emily_backup_agent.metrics import Metrics
 from emily_backup_agent.plan import Plan, read

@@ -48,6 +48,8 @@ def _judged(job: Job, record: JobRecord, now: datetime, *, running: bool) -> tup
     reason = "" if attempt is None else attempt.reason or f"it was killed at the step {attempt.step!r}"
     if success is None:
         return "never", f"none was ever complete: {reason}" if failed else "none was ever complete"
+    if record.read.damaged:
+        return "failing", record.read.reason
     age = age_s(success.ended_at, now)
     if age is None:
         return "stale", "the newest one ended in the future: the clock jumped"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from emily_backup_agent import restic
 from emily_backup_agent.backup import Run
+from emily_backup_agent.check import check
 from emily_backup_agent.drill import Rehearsal
 from emily_backup_agent.errors import (
     BackupError,
@@ -24,6 +25,7 @@ from emily_backup_agent.errors import (
     WrongPassword,
 )
 from emily_backup_agent.plan import Job, Plan, Retention
+from emily_backup_agent.standing import standing
 from emily_backup_agent.testing import JOB, OpenRoom, quiet
 from emily_contracts.backups import Attempt
 from msgspec.structs import replace
@@ -168,6 +170,27 @@ def test_damage_is_found_and_nothing_is_forgotten(open_room: OpenRoom, plan: Pla
     refused(open_room, plan, Damaged, "the repository is damaged")
     with open_room(plan) as room:
         assert first.snapshot in {each.id for each in room.repository.snapshots(JOB)}
+        with pytest.raises(Damaged):
+            check(room, JOB, quiet)
+        record = room.book.of(JOB)
+        stands = standing(JOB, plan.jobs[JOB], replace(record, attempt=record.success), room.clock(), None)
+    assert record.read.damaged
+    assert (stands.state, "the repository is damaged" in stands.detail) == ("failing", True)
+
+
+@pytest.mark.chaos
+def test_check_reads_everything_and_a_repository_that_is_gone_is_no_damage(
+    open_room: OpenRoom, plan: Plan, tmp_path: Path
+) -> None:
+    with open_room(plan) as room:
+        read = check(room, JOB, quiet)
+        assert room.book.of(JOB).read == read
+        shutil.rmtree(tmp_path / "repository")
+        with pytest.raises(RepositoryMissing):
+            check(room, JOB, quiet)
+        record = room.book.of(JOB)
+    assert (read.part, read.whole_at, read.reason) == (1, read.at, "")
+    assert (record.read.damaged, "there is no repository" in record.read.reason) == (False, True)
 
 
 def test_database_that_is_away_is_a_failure(open_room: OpenRoom, plan: Plan) -> None:
