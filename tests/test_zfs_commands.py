@@ -16,7 +16,7 @@ from emily.system import Layout, to_json
 from emily_bus.testing import router
 from emily_runtime.testing import ServiceProcess
 from emily_zfs_agent.commands import Commands
-from emily_zfs_agent.testing import Recorded, pool, unavailable
+from emily_zfs_agent.testing import FACTS, Recorded, pool, unavailable
 from typer.testing import CliRunner, Result
 
 Command = Callable[..., Result]
@@ -75,6 +75,18 @@ def test_apply_tells_what_is_left(recorded: Recorded, file: str) -> None:
     assert "1 changed." in applied.output
     assert "no space" in applied.output
     assert recorded.calls("zfs set") == ["zfs set compression=zstd tank/emily"]
+
+
+def test_a_rollback_waits_for_a_word_and_tells_why_it_can_not_be(recorded: Recorded) -> None:
+    refused = run("rollback", "tank/emily@none")
+    assert refused.exit_code == 1
+    assert "say --yes" in refused.output
+    recorded.answers(f"zfs get {COLUMNS} all tank/emily", "tank/emily\ttype\t-\tfilesystem\n")
+    recorded.answers(f"zfs {FACTS} tank/emily@none", words="dataset does not exist", code=1)
+    told = run("rollback", "tank/emily@none", "--yes")
+    assert told.exit_code == 1
+    assert "there is none" in told.output
+    assert not recorded.calls("zfs clone")
 
 
 def test_all_that_is_wrong_with_a_file_is_told(tmp_path: Path) -> None:

@@ -44,12 +44,16 @@ def test_state_that_was_lost_is_restored_and_remembers(backed_up: Layout, tmp_pa
         assert proved["tables"] > 5
         assert printed(invoke(backed_up, "backup", "status", "--json"))["jobs"][0]["state"] == "good"
         assert printed(invoke(backed_up, "backup", "check", "--json"))["whole_at"]
+        opened_with = (backed_up.state_dir / "backup.password").read_text()
+        assert printed(invoke(backed_up, "secrets", "rotate", "backup.password", "--json"))
+        assert (backed_up.state_dir / "backup.password").read_text() != opened_with
+        assert printed(invoke(backed_up, "backup", "drill", "--json"))["rows"] >= len(TEXTS)
         assert "Emily is up" in invoke(backed_up, "backup", "restore", "--in-place", "--yes").stderr
         assert "there is no 'other'" in invoke(backed_up, "backup", "run", "--job", "other").stderr
         listed = printed(invoke(backed_up, "backup", "snapshots", "--json"))["snapshots"]
         assert sorted((each["kind"], each["complete"]) for each in listed) == [
-            ("database", True),
-            ("files", True),
+            *[("database", True)] * 2,
+            *[("files", True)] * 2,
         ]
     _lose(backed_up)
     to = tmp_path / "elsewhere"

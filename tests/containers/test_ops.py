@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -89,6 +92,33 @@ def test_drill_proves_a_backup_of_all_volumes_and_of_the_database(composed: Comp
         assert [name for name in names if name.startswith(start) and name.endswith(end)], "\n".join(names)
     unknown = composed.do(*ASKING, "backup", "other")
     assert (unknown.returncode, "there is no 'other'; there are emily" in unknown.stderr) == (1, True)
+
+
+def test_database_password_is_rotated_while_she_goes_on(composed: Composed) -> None:
+    rotated = subprocess.run(
+        [
+            *(sys.executable, "-m", "emily", "secrets", "rotate", "secrets/postgres_password"),
+            *("--state-dir", str(composed.secrets.parent)),
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"COMPOSE_PROJECT_NAME": composed.name},
+        check=False,
+    )
+    assert rotated.returncode == 0, rotated.stderr
+    before = composed.memories()
+    composed.asked("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'emily'")
+    states = {name: each["State"]["StartedAt"] for name, each in composed.containers().items()}
+
+    def remembered() -> bool:
+        asked = httpx.post(f"{composed.url}/api/v1/stimuli", json=FAILING | {"subject": "later"}, timeout=15)
+        assert asked.status_code == 200, asked.text
+        return composed.memories() > before
+
+    until(remembered)
+    assert {name: each["State"]["StartedAt"] for name, each in composed.containers().items()} == states
 
 
 def test_prometheus_sees_every_part_and_has_all_rules(composed: Composed, prometheus: str) -> None:

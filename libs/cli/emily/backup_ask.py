@@ -94,6 +94,15 @@ def restored(
     return found
 
 
+def rekeyed(state_dir: Path) -> None:
+    """Give the repository of an embedded Emily another password, by a process of its own.
+
+    Raises:
+        CommandError: It was not.
+    """
+    _said("rekeying", state_dir, {"--restic": restic_program()}, lambda *_: None)
+
+
 def _said(module: str, state_dir: Path, options: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """The last line of a module of the agent; those before are its progress."""
     words = [f"{name}={value}" for name, value in options.items() if value]

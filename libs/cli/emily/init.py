@@ -12,6 +12,7 @@ import msgspec
 
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
 from emily.errors import CommandError
+from emily.secret_trail import Trail
 
 OF_DATABASE = "postgres_password"
 ADDRESSES = (
@@ -95,15 +96,18 @@ def make_secrets(folder: Path) -> Made:
         folder.chmod(FOLDER_MODE)
         if not password_file.exists():
             _write_new(password_file, secrets.token_hex(PASSWORD_BYTES))
+            Trail(folder.parent).append(f"{folder.name}/{password_file.name}", "made")
         password = quote(password_file.read_text().strip(), safe="")
         address = f"postgresql://emily:{password}@postgres:5432/emily"  # pragma: allowlist secret
         contents = dict.fromkeys(addresses, address)
         contents |= {file: f"operator {secrets.token_urlsafe(PASSWORD_BYTES)}\n" for file in tokens}
         contents[backups] = secrets.token_urlsafe(PASSWORD_BYTES)
         contents |= _of_bus(folder) | infisical
+        trail = Trail(folder.parent)
         for file, content in contents.items():
             if not file.exists():
                 _write_new(file, content)
+                trail.append(f"{folder.name}/{file.name}", "made")
     except OSError as failure:
         raise CommandError(
             f"{failure.filename}: {failure.strerror}", "choose a folder that can be written with --state-dir"

@@ -1,10 +1,11 @@
-"""`emily secrets`: whether every secret that a setting refers to can be had, without showing one."""
+"""`emily secrets`: which there are, how old, whether they can be had, others instead; none is shown."""
 
 from __future__ import annotations
 
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +15,19 @@ from emily_runtime import SettingsError
 from emily_runtime.logs import configure_logs
 from emily_runtime.secrets import Secrets, SecretUnavailable, referred
 from emily_runtime.settings import CONFIG_FILE
+from rich.table import Table
 
-from emily.console import AsJson, reports_errors, tell
+from emily import secret_rotate as rotation
+from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
 from emily.errors import CommandError, PartialAnswer
+from emily.secret_list import OWNED, POLICY, standing
+from emily.secret_trail import Entry, Trail
 
-app = typer.Typer(help="Check the secrets that settings refer to.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at secrets, rotate them, and see who did; none is ever shown.",
+    no_args_is_help=True,
+    epilog="Example: [bold]emily secrets status[/]",
+)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,9 +45,114 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-@app.callback()
-def _secrets() -> None:
-    """Check the secrets that settings refer to."""
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How a secret of Emily's own stands.
+
+    Attributes:
+        secret: Its file, under the state folder.
+        since: When it was made or rotated.
+        due: When it is rotated next.
+        readers: Who reads it.
+        by_hand: Whether people rotate it; else `emily secrets rotate` does.
+        overdue: Whether it is older than it may be.
+    """
+
+    secret: str
+    since: datetime
+    due: datetime
+    readers: tuple[str, ...]
+    by_hand: bool
+    overdue: bool
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """A trail that is sound.
+
+    Attributes:
+        head: Hash of its last line: kept elsewhere, it shows that lines were cut off.
+    """
+
+    entries: tuple[Entry, ...]
+    head: str
+
+
+@app.command()
+@reports_errors
+def status(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> None:
+    """List the secrets that Emily made: how old, when rotated next, who reads it. Exit 6 when one is overdue.
+
+    Example: emily secrets status
+    """
+    now = datetime.now(UTC)
+    found = [
+        Status(
+            secret=each.owned.file,
+            since=each.since,
+            due=each.due,
+            readers=each.owned.readers,
+            by_hand=each.owned.how == "by hand",
+            overdue=each.due < now,
+        )
+        for each in standing(state_dir)
+    ]
+    table = Table("secret", "age", "next rotation", "rotated", "read by", expand=False)
+    for each in found:
+        due = f"{each.due.astimezone():%Y-%m-%d}"
+        table.add_row(
+            each.secret,
+            f"{(now - each.since).days} d",
+            f"[red]{due}[/]" if each.overdue else due,
+            "by hand" if each.by_hand else "by a command",
+            ", ".join(each.readers),
+        )
+    tell(found, table if found else f"no secrets in {state_dir}", as_json=as_json)
+    overdue = [each.secret for each in found if each.overdue]
+    if overdue:
+        raise PartialAnswer(
+            f"older than {POLICY.days} days: {', '.join(overdue)}", f"emily secrets rotate {overdue[0]}"
+        )
+
+
+@app.command()
+@reports_errors
+def rotate(
+    secret: Annotated[str, typer.Argument(help="As the status lists it.")],
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Put another value in the place of a secret, wherever it is known; nobody has to start again.
+
+    Cut off, it goes on when it is called again.
+
+    Example: emily secrets rotate backup.password
+    """
+    owned = next((each for each in OWNED if each.file == secret), None)
+    if owned is None or not (state_dir / secret).exists():
+        raise CommandError(f"{secret}: there is no such secret in {state_dir}", "see emily secrets status")
+    trail = Trail(state_dir)
+    trail.verified()
+    try:
+        rotation.rotate(state_dir, owned)
+        trail.append(secret, "rotated")
+    except OSError as failure:
+        raise CommandError(f"{failure.filename}: {failure.strerror}", "let this user write there") from None
+    kept = "; keep a copy of it elsewhere" if owned.how == "repository" else ""
+    tell({"rotated": secret}, f"Rotated {secret}{kept}.", as_json=as_json)
+
+
+@app.command()
+@reports_errors
+def audit(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> None:
+    """Show who made or rotated which secret, and that nobody changed that record. Exit 1 when somebody did.
+
+    Example: emily secrets audit
+    """
+    entries, head = Trail(state_dir).verified()
+    table = Table("at", "who", "secret", "act", expand=False)
+    for each in entries:
+        table.add_row(f"{each.at.astimezone():%Y-%m-%d %H:%M:%S}", each.who, each.secret, each.act)
+    shown = (table, f"{len(entries)} lines, each bound to all before it; the last has the hash {head[:16]}.")
+    tell(Audit(entries=entries, head=head), *shown, as_json=as_json)
 
 
 @app.command()

@@ -54,7 +54,18 @@ def make_password(repository: Repository) -> bool:
     if folder is not None and (folder / "config").exists():
         raise BackupError(f"{file}: is gone, and nothing else opens {folder}; bring back your copy of it")
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_password(file)
+    return True
+
+
+def write_password(file: Path) -> None:
+    """Write a new password into a new file that only its owner can read.
+
+    Raises:
+        OSError: It is there already, or can't be written.
+    """
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as made:
         made.write(secrets.token_urlsafe(32) + "\n")
-    return True
+        made.flush()
+        os.fsync(made.fileno())

@@ -115,6 +115,19 @@ class Repository:
                 f"the repository is damaged: {failure}; nothing is forgotten until it is mended"
             ) from None
 
+    def key(self) -> str:
+        """Which key the password opens, as a word of the repository."""
+        return next(str(line["id"]) for line in self._keys() if line.get("current"))
+
+    def add_key(self, password_file: Path) -> None:
+        """Let another password open it too."""
+        self._restic.run("key", "add", f"--new-password-file={password_file}", deadline_s=QUICK_S)
+
+    def remove_key(self, key: str) -> None:
+        """Let the password of a key open it no more; done already is done."""
+        if any(line["id"] == key for line in self._keys()):
+            self._restic.run("key", "remove", key, deadline_s=QUICK_S)
+
     def snapshots(self, job: str) -> tuple[Snapshot, ...]:
         """Of a job, newest first."""
         lines = self._restic.lines("snapshots", "--no-lock", *_of(self._host, job), deadline_s=QUICK_S)
@@ -138,6 +151,9 @@ class Repository:
         words = ("restore", snapshot, "--target", str(to), *(("--verify",) if reading_back else ()))
         if self._restic.run(*words, deadline_s=LONGEST_S, heard=heard) == SOME_UNREADABLE:
             raise Incomplete(f"{snapshot}: not everything could be restored")
+
+    def _keys(self) -> list[Line]:
+        return [line for line in self._restic.lines("key", "list", deadline_s=QUICK_S) if "id" in line]
 
     def _backed_up(
         self,
