@@ -1,0 +1,140 @@
+"""No value of a secret is in a log, a metric, a trace, the arguments of a process, or what a command says."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import anyio
+import httpx
+import psutil
+import pytest
+from emily.system import Layout, parts
+from harness import fresh_layout, invoke, up
+from stimuli import client, look
+
+SERVICES = ("REFLEX", "WORKSPACE", "INFERENCE", "ROUTER", "BACKUP_AGENT")
+OF_DATABASE = "canary-of-a-database"
+FILES = ("bus.password", "bus.passwords", "backup.password", "traffic.token")
+SAMPLE_S = 0.02
+
+
+class Receiver(ThreadingHTTPServer):
+    """Keeps what is sent over OTLP/HTTP."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.bodies: list[bytes] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        self.server.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def traces() -> Iterator[Receiver]:
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def commands() -> Iterator[set[str]]:
+    """The command lines of all processes that this one starts, and of theirs, as they come and go."""
+    seen: set[str] = set()
+    over = threading.Event()
+
+    def look_around() -> None:
+        while not over.wait(SAMPLE_S):
+            for process in psutil.process_iter():
+                try:
+                    seen.add(" ".join(process.cmdline()))
+                except psutil.Error:
+                    continue
+
+    watcher = threading.Thread(target=look_around)
+    watcher.start()
+    yield seen
+    over.set()
+    watcher.join()
+
+
+def values(layout: Layout) -> set[str]:
+    """Every value in every file of secrets."""
+    found = {OF_DATABASE}
+    for name in FILES:
+        file = layout.state_dir / name
+        assert file.exists(), name
+        for line in file.read_text().splitlines():
+            found.add(line.replace(":", " ").split()[-1])
+    assert all(len(value) >= 16 for value in found)
+    return found
+
+
+def metrics(layout: Layout) -> str:
+    """Of every part that has some."""
+    said = []
+    for part in parts(layout):
+        file = layout.announcement(part)
+        if file.exists():
+            said.append(httpx.get(json.loads(file.read_text())["http"] + "/metrics").text)
+    assert len(said) >= len(SERVICES)
+    return "".join(said)
+
+
+@pytest.mark.timeout(180)
+def test_no_secret_is_told_anywhere(
+    trained: Path, tmp_path: Path, traces: Receiver, commands: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = tmp_path / "url"
+    url.write_text(f"postgresql://emily:{OF_DATABASE}@127.0.0.1:1/emily")  # pragma: allowlist secret
+    url.chmod(0o600)
+    monkeypatch.setenv("EMILY_ROUTER_DATABASE_URL_FILE", str(url))
+    monkeypatch.setenv("EMILY_BACKUP_AGENT_DATABASE_URL_FILE", str(url))
+    for service in SERVICES:
+        monkeypatch.setenv(f"EMILY_{service}_OTLP_ENDPOINT", f"http://127.0.0.1:{traces.server_port}")
+        monkeypatch.setenv(f"EMILY_{service}_LOG_LEVEL", "debug")
+    (tmp_path / "state").mkdir()
+    layout = fresh_layout(tmp_path / "state", trained, backups=True)
+    asked = (
+        ("status",),
+        ("doctor",),
+        ("backup", "status"),
+        ("backup", "run"),
+        ("secrets", "status"),
+        ("traffic", "show"),
+        ("traffic", "set", "green"),
+    )
+
+    async def main() -> None:
+        async with client(layout) as speaker:
+            await speaker.ask(look(3, subject="traced"), timeout=15)
+
+    with up(layout):
+        anyio.run(main)
+        said = [invoke(layout, *words) for words in asked]
+        told = metrics(layout)
+        hidden = values(layout)
+    told += "".join(each.stdout + each.stderr for each in said)
+    told += layout.log.read_text() + "".join(commands)
+    told += b"".join(traces.bodies).decode(errors="replace")
+    assert traces.bodies
+    assert any("emily_router" in each for each in commands)
+    assert [value for value in hidden if value in told] == []
