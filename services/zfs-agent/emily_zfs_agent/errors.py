@@ -45,5 +45,13 @@ class NotGone(ZfsError):
     """A snapshot is still there although destroying it was said to have worked."""
 
 
+class NotVerified(ZfsError):
+    """A clone is not what it should be, so it is not swapped in."""
+
+
+class NotReplicated(ZfsError):
+    """Snapshots did not get to their target; what did arrive stays there."""
+
+
 class Refused(Exception):
     """A request that is not carried out; the message names the field, its value and the remedy."""

@@ -21,6 +21,30 @@ class Property(NamedTuple):
     source: str
 
 
+class Bookmark(NamedTuple):
+    """What is left of a snapshot to send increments from.
+
+    Attributes:
+        name: `DATASET#SHORT`.
+        creation: Of the snapshot, in UTC.
+        createtxg: Of the snapshot.
+    """
+
+    name: str
+    creation: datetime
+    createtxg: int
+
+    @property
+    def dataset(self) -> str:
+        """That it is of."""
+        return self.name.partition("#")[0]
+
+    @property
+    def short(self) -> str:
+        """The name behind the `#`."""
+        return self.name.partition("#")[2]
+
+
 class Listing(NamedTuple):
     """What there is.
 
@@ -52,6 +76,18 @@ def listing(written: str) -> Listing:
         datasets=tuple(name for name in found if "@" not in name and "#" not in name),
         snapshots=tuple(_snapshot(name, facts) for name, facts in found.items() if "@" in name),
     )
+
+
+def bookmarks(written: str) -> tuple[Bookmark, ...]:
+    """From `zfs list -Hp -o name,creation,createtxg`."""
+    found = []
+    for columns in lines(written):
+        try:
+            name, creation, createtxg = columns
+            found.append(Bookmark(name, datetime.fromtimestamp(int(creation), UTC), int(createtxg)))
+        except (ValueError, OverflowError, OSError) as failure:
+            raise Unreadable(f"zfs list of bookmarks: {columns}: {failure}") from None
+    return tuple(found)
 
 
 def tags(written: str) -> dict[str, tuple[str, ...]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from emily_zfs_agent import capabilities, pools, reading
 from emily_zfs_agent.capabilities import Capabilities
 from emily_zfs_agent.commands import Commands
 from emily_zfs_agent.errors import CommandFailed, Unreadable
 from emily_zfs_agent.pools import PoolState
-from emily_zfs_agent.reading import Listing, Property
+from emily_zfs_agent.reading import Bookmark, Listing, Property
 from emily_zfs_agent.snapshot import POLICY_PROPERTY, Snapshot
 
 _ABSENT = ("does not exist", "no such pool")
@@ -82,6 +82,20 @@ class Zfs:
             return {}
         return reading.tags(self._commands.zfs("holds", "-H", *held))
 
+    def bookmarks(self, dataset: str, *, recursive: bool) -> tuple[Bookmark, ...]:
+        """Those of a dataset, and of those below it if recursive."""
+        depth = ("-r",) if recursive else ("-d", "1")
+        columns = ("-o", "name,creation,createtxg")
+        return reading.bookmarks(
+            self._commands.zfs("list", "-Hp", *columns, "-t", "bookmark", *depth, dataset)
+        )
+
+    def forget(self, bookmark: str) -> None:
+        """Destroy a bookmark; no data goes with it."""
+        if "#" not in bookmark or "@" in bookmark or "," in bookmark:
+            raise ValueError(f"bookmark={bookmark}: is not one bookmark; nothing else is forgotten")
+        self._commands.zfs("destroy", bookmark)
+
     def pool(self, name: str) -> PoolState:
         """How a pool is; one that is not there has the health `MISSING`."""
         try:
@@ -116,6 +130,36 @@ class Zfs:
         if not asked:
             return {}
         return reading.properties(self._commands.zfs("get", "-Hp", "-o", reading.COLUMNS, "all", *asked))
+
+    def clone(self, snapshot: str, name: str, properties: Mapping[str, str]) -> None:
+        """Make a dataset that begins as the snapshot is."""
+        options = [word for key, value in properties.items() for word in ("-o", f"{key}={value}")]
+        self._commands.zfs("clone", *options, snapshot, name)
+
+    def promote(self, clone: str) -> None:
+        """Turn around who needs whom: the snapshots up to its origin go to the clone."""
+        self._commands.zfs("promote", clone)
+
+    def rename(self, dataset: str, name: str) -> None:
+        """Give a dataset another name; ZFS refuses while it is mounted and used, or the name is taken."""
+        self._commands.zfs("rename", dataset, name)
+
+    def set(self, dataset: str, key: str, value: str) -> None:
+        """Set a property."""
+        self._commands.zfs("set", f"{key}={value}", dataset)
+
+    def inherit(self, dataset: str, key: str) -> None:
+        """Take a property from above again."""
+        self._commands.zfs("inherit", key, dataset)
+
+    def mount(self, dataset: str, *, readonly: bool = False) -> None:
+        """Mount a filesystem where its properties say."""
+        options = ("-o", "ro") if readonly else ()
+        self._commands.zfs("mount", *options, dataset)
+
+    def unmount(self, dataset: str) -> None:
+        """Unmount a filesystem; ZFS refuses while it is used."""
+        self._commands.zfs("unmount", dataset)
 
     def carry_out(self, command: tuple[str, ...]) -> None:
         """A `create` or `set` of a plan; nothing else is let through."""

@@ -11,6 +11,7 @@ from emily_bus.testing import router
 from emily_zfs_agent.commands import Commands
 from emily_zfs_agent.testing import Recorded, unavailable
 from emily_zfs_agent.testing import pool as made
+from emily_zfs_agent.zfs import Zfs
 
 
 @pytest.fixture
@@ -29,6 +30,15 @@ def whole_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(reason)
     with made(tmp_path_factory.mktemp("pool")) as name:
         yield name
+
+
+@pytest.fixture
+def openzfs(whole_pool: str) -> Zfs:
+    """The ZFS of this machine, where it can do all that we ask of OpenZFS."""
+    zfs = Zfs(Commands())
+    if lost := zfs.capabilities.lost():
+        pytest.skip("; ".join(lost))
+    return zfs
 
 
 @pytest.fixture
