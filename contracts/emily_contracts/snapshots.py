@@ -191,6 +191,23 @@ class ProtectedDataset(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class ReplicatedDataset(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset whose snapshots are sent elsewhere.
+
+    Attributes:
+        target: That receives them, with its host if it is on another one.
+        newest_at: Of the newest snapshot that arrived; none before the first. With datasets below, of the one
+            that is behind most.
+        problem: Why not all that was due was sent; empty when it was.
+    """
+
+    dataset: str
+    target: str
+    newest_at: datetime | None = None
+    age_s: float | None = None
+    problem: str = ""
+
+
 class StorageStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How pools and snapshots stand.
 
@@ -207,3 +224,4 @@ class StorageStatus(msgspec.Struct, frozen=True, kw_only=True):
     looked_at: datetime | None = None
     pools: tuple[StoragePool, ...] = ()
     datasets: tuple[ProtectedDataset, ...] = ()
+    replications: tuple[ReplicatedDataset, ...] = ()

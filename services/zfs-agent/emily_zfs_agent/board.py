@@ -34,6 +34,20 @@ class Protected(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class Replicated(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset that is replicated.
+
+    Attributes:
+        at: Creation of the newest snapshot that arrived; none before the first.
+        problem: Why not all that was due was sent; empty when it was.
+    """
+
+    dataset: str
+    target: str
+    at: datetime | None = None
+    problem: str = ""
+
+
 class Board:
     """Every declared pool and every dataset with a policy is on it from the start, seen or not.
 
@@ -51,6 +65,8 @@ class Board:
         self._protected = {
             name: Protected(dataset=name, by=name, policy=str(policy)) for name, policy in policies.items()
         }
+        wishes = {} if desired is None else desired.replications()
+        self._replicated = {name: Replicated(dataset=name, target=str(wish)) for name, wish in wishes.items()}
         pools = () if desired is None else desired.pools
         self._pools = {name: PoolState(name=name, health=UNKNOWN) for name in pools}
 
@@ -58,6 +74,11 @@ class Board:
     def protected(self) -> tuple[Protected, ...]:
         """By name."""
         return tuple(self._protected[name] for name in sorted(self._protected))
+
+    @property
+    def replications(self) -> tuple[Replicated, ...]:
+        """As declared."""
+        return tuple(self._replicated.values())
 
     @property
     def pools(self) -> tuple[PoolState, ...]:
@@ -99,6 +120,20 @@ class Board:
         covered: Iterable[Protected] = [each for each in self._protected.values() if each.by == by]
         for each in covered:
             self._protected[each.dataset] = msgspec.structs.replace(each, problem=problem)
+
+    def saw_replica(self, dataset: str, at: datetime | None) -> None:
+        """How far replication has come."""
+        self._replicated[dataset] = msgspec.structs.replace(self._replicated[dataset], at=at)
+
+    def replicated(self, dataset: str) -> None:
+        """All that was due arrived."""
+        self._replicated[dataset] = msgspec.structs.replace(self._replicated[dataset], problem="")
+
+    def could_not_replicate(self, dataset: str, problem: str) -> bool:
+        """The reason is told; whether it is a new one."""
+        before = self._replicated[dataset]
+        self._replicated[dataset] = msgspec.structs.replace(before, problem=problem)
+        return before.problem != problem
 
     def _forget(self, by: str) -> None:
         self._protected = {name: each for name, each in self._protected.items() if each.by != by}

@@ -21,12 +21,14 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
         exact_pools: Sizes and errors of pools to the last digit.
         holds: A snapshot can be kept from being destroyed.
         tags: It tells who holds one.
+        bookmarks: It remembers a snapshot that is gone, so that increments can be sent.
     """
 
     version: str
     exact_pools: bool = True
     holds: bool = True
     tags: bool = True
+    bookmarks: bool = True
 
     def lost(self) -> tuple[str, ...]:
         """What is missing, in words."""
@@ -34,6 +36,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
             "sizes and errors of pools are rounded": self.exact_pools,
             "snapshots can't be held, so that no backup can read one in peace": self.holds,
             "how often a snapshot is held is known, but not by whom": self.tags,
+            "nothing can be replicated": self.bookmarks,
         }
         return tuple(words for words, there in missing.items() if not there)
 
@@ -63,4 +66,5 @@ def _by_pool_version(told: str) -> Capabilities:
         exact_pools=False,
         holds=version >= FIRST_WITH_HOLDS,
         tags=False,
+        bookmarks=False,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from emily_zfs_agent.names import is_dataset, is_pool, parents, pool_of
 from emily_zfs_agent.properties import DEFAULT_RECORDSIZE, exact, starves_the_pool
+from emily_zfs_agent.replication import is_host
 
 if TYPE_CHECKING:
     from emily_zfs_agent.desired import Desired
@@ -19,6 +20,7 @@ def problems(desired: Desired) -> list[str]:
         *_values(desired),
         *_small_blocks(desired),
         *_overlaps(desired),
+        *_targets(desired),
     ]
 
 
@@ -80,3 +82,18 @@ def _overlaps(desired: Desired) -> Iterator[str]:
                     f'datasets."{dataset}".snapshots: datasets."{above}".snapshots is recursive and covers '
                     "it already; remove one of the two"
                 )
+
+
+def _targets(desired: Desired) -> Iterator[str]:
+    for dataset, wish in desired.replications().items():
+        where = f'datasets."{dataset}".replication'
+        if desired.datasets[dataset].snapshots is None:
+            yield f"{where}: no snapshots of it are taken; add a table snapshots"
+        if not is_dataset(wish.target):
+            yield f"{where}.target={wish.target}: no name of a dataset; write POOL/NAME without blanks"
+        if wish.host and not is_host(wish.host):
+            yield f"{where}.host={wish.host}: no host; write HOST or USER@HOST"
+        if not wish.host and {dataset, wish.target} & {*parents(dataset), *parents(wish.target)}:
+            yield f"{where}.target={wish.target}: is above or below its source; name a dataset elsewhere"
+        if not wish.host and dataset == wish.target:
+            yield f"{where}.target={wish.target}: is its own source; name a dataset elsewhere"

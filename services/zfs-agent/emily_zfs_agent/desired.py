@@ -13,6 +13,7 @@ from msgspec import Meta
 from emily_zfs_agent import checking
 from emily_zfs_agent.errors import DesiredStateError
 from emily_zfs_agent.policy import Policy
+from emily_zfs_agent.replication import Replication
 
 
 class Pool(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +34,12 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         properties: As written; `properties.exact` says how ZFS shows them.
         snapshots: What is kept of it; nothing is taken without it.
+        replication: Where they are sent.
     """
 
     properties: dict[str, str] = {}
     snapshots: Policy | None = None
+    replication: Replication | None = None
 
 
 class Desired(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +51,12 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     def policies(self) -> dict[str, Policy]:
         """By the dataset that each is of."""
         return {name: each.snapshots for name, each in self.datasets.items() if each.snapshots is not None}
+
+    def replications(self) -> dict[str, Replication]:
+        """By the dataset that each is of."""
+        return {
+            name: each.replication for name, each in self.datasets.items() if each.replication is not None
+        }
 
 
 def read(file: Path) -> Desired:
@@ -97,10 +106,14 @@ def parsed(text: str) -> Desired:
 def _dataset(table: dict[str, Any], where: str, problems: list[str]) -> Dataset:
     known = dict(table)
     properties, policy = known.pop("properties", {}), known.pop("snapshots", None)
+    replication = known.pop("replication", None)
     _made(Dataset, known, where, problems)
     return Dataset(
         properties=_properties(properties, f"{where}.properties", problems),
         snapshots=None if policy is None else _policy(policy, f"{where}.snapshots", problems),
+        replication=None
+        if replication is None
+        else _replication(replication, f"{where}.replication", problems),
     )
 
 
@@ -128,6 +141,16 @@ def _policy(table: Any, where: str, problems: list[str]) -> Policy | None:
         if len(problems) == before:
             problems.append(f"{where}: {failure}")
         return None
+
+
+def _replication(table: Any, where: str, problems: list[str]) -> Replication | None:
+    before = len(problems)
+    fields = _fields(Replication, table, where, problems)
+    if "target" not in fields:
+        if len(problems) == before:
+            problems.append(f'{where}: names no target; write target = "POOL/NAME"')
+        return None
+    return Replication(**fields)
 
 
 def _made[S: msgspec.Struct](kind: type[S], table: Any, where: str, problems: list[str]) -> S:

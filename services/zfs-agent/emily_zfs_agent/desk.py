@@ -16,6 +16,7 @@ from emily_contracts.snapshots import (
     HoldSnapshot,
     ProtectedDataset,
     ReleaseSnapshot,
+    ReplicatedDataset,
     SnapshotHolds,
     SnapshotTaken,
     StoragePool,
@@ -137,6 +138,16 @@ class Desk:
                     problem=each.problem,
                 )
                 for each in board.protected
+            ),
+            replications=tuple(
+                ReplicatedDataset(
+                    dataset=each.dataset,
+                    target=each.target,
+                    newest_at=each.at,
+                    age_s=None if each.at is None else (now - each.at).total_seconds(),
+                    problem=each.problem,
+                )
+                for each in board.replications
             ),
         )
 

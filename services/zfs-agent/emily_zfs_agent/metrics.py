@@ -34,7 +34,7 @@ class Metrics:
         self.failures = counter("failures", "What was due and not done.", "what")
         for why in ("policy", "request"):
             self.taken.labels(why)
-        for what in ("look", "take", "destroy", "scrub", "request"):
+        for what in ("look", "take", "destroy", "scrub", "request", "replicate"):
             self.failures.labels(what)
         registry.register(Ages(board, lambda: datetime.now(UTC)))
 
@@ -64,6 +64,14 @@ class Ages(Collector):
             count.add_metric([each.dataset], each.snapshots)
             problem.add_metric([each.dataset], bool(each.problem))
         yield from (age, count, problem)
+        replica = _gauge(
+            "replication_age_seconds", "Of the newest snapshot that arrived; +Inf: none.", "dataset", "target"
+        )
+        failing = _gauge("replication_problem", "1 when not all that was due was sent.", "dataset", "target")
+        for sent in self._board.replications:
+            replica.add_metric([sent.dataset, sent.target], _age(sent.at, now))
+            failing.add_metric([sent.dataset, sent.target], bool(sent.problem))
+        yield from (replica, failing)
         healthy = _gauge("pool_healthy", "1 when ZFS calls it ONLINE.", "pool")
         used = _gauge("pool_used_ratio", "Share that is allocated.", "pool")
         scrubbed = _gauge("scrub_age_seconds", "Since the last whole scrub; +Inf when none is known.", "pool")

@@ -22,6 +22,7 @@ from emily_zfs_agent.desired import Desired
 from emily_zfs_agent.desk import Desk
 from emily_zfs_agent.errors import DesiredStateError
 from emily_zfs_agent.metrics import Metrics
+from emily_zfs_agent.replicator import Replicator
 from emily_zfs_agent.settings import ZfsAgentSettings
 from emily_zfs_agent.snapshot import Snapshot
 
@@ -44,19 +45,27 @@ class ZfsAgent(Service[ZfsAgentSettings]):
         settings, desired = self.settings, self._desired
         board = Board(desired)
         metrics = Metrics(life.registry, board)
-        agent = None
+        agent = replicator = None
         if desired is None:
             board.idle = "no desired state: set EMILY_ZFS_AGENT_DESIRED_FILE"
             _log.info("idle", reason=board.idle)
         else:
             commands = Commands(settings.command_timeout_s)
             agent = Agent(desired, commands, board=board, metrics=metrics, say=partial(_say, life.bus))
+            replicator = Replicator(
+                desired,
+                agent.zfs,
+                board=board,
+                metrics=metrics,
+                deadline_s=settings.replication_timeout_s,
+            )
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(Desk(agent, board, metrics).answering(life.bus))
             background = await stack.enter_async_context(anyio.create_task_group())
-            if agent is not None:
-                turns = partial(agent.run, settings.look_every_s)
-                background.start_soon(life.tasks.restarting, "snapshots", turns)
+            for task, work in (("snapshots", agent), ("replication", replicator)):
+                if work is not None:
+                    turns = partial(work.run, settings.look_every_s)
+                    background.start_soon(life.tasks.restarting, task, turns)
             life.ready("answers")
             await life.stopping.wait()
             background.cancel_scope.cancel()

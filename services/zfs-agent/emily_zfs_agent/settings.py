@@ -25,3 +25,7 @@ class ZfsAgentSettings(ServiceSettings, frozen=True, kw_only=True):
     command_timeout_s: Annotated[
         float, Meta(ge=0.1, le=600, description="Until a command of ZFS must be over")
     ] = 20.0
+    replication_timeout_s: Annotated[
+        float,
+        Meta(ge=1, le=604_800, description="Until one replication is cut off; the next goes on from there"),
+    ] = 21_600.0

@@ -20,7 +20,7 @@ def test_an_old_zfs_says_what_is_lost(recorded: Recorded, version: int, holds: b
     recorded.answers("zpool upgrade -v", FUSE.format(version))
     told = found(Commands())
     assert (told.version, told.holds) == (f"pool version {version}", holds)
-    assert len(told.lost()) == 2 + (not holds)
+    assert len(told.lost()) == 3 + (not holds)
 
 
 def test_an_openzfs_before_it_told_its_version(recorded: Recorded) -> None:
