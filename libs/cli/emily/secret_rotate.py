@@ -11,6 +11,8 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from emily_bus.settings import EMBEDDED_FILE
+
 from emily.backup_ask import rekeyed
 from emily.errors import CommandError
 from emily.init import ADDRESSES, FILE_MODE, PASSWORD_BYTES
@@ -19,7 +21,7 @@ from emily.secret_list import Owned
 ITERATIONS = 4096
 """As PostgreSQL makes verifiers."""
 COMPOSE_TIMEOUT_S = 60.0
-BY_HAND = {"bus.password": "emily down; remove bus.password and bus.passwords; emily up"}
+OF_BUS = "emily down; remove bus.password and bus.passwords; emily up"
 
 
 def rotate(state_dir: Path, owned: Owned) -> None:
@@ -38,8 +40,10 @@ def rotate(state_dir: Path, owned: Owned) -> None:
     elif owned.how == "database":
         _database(file)
     else:
-        remedy = BY_HAND.get(owned.file, "docs/how-to/run-with-compose.md says how")
-        raise CommandError(f"{owned.file}: is rotated by hand", remedy)
+        elsewhere = "docs/how-to/run-with-compose.md says how"
+        raise CommandError(
+            f"{owned.file}: is rotated by hand", OF_BUS if owned.file == EMBEDDED_FILE else elsewhere
+        )
 
 
 def verifier(password: str, salt: bytes) -> str:
@@ -96,10 +100,11 @@ def _with_password(url: str, password: str) -> str:
 
 def _in_database(project: Path, statement: str) -> None:
     """Let the superuser of the container say it, whom only the container itself lets in; over stdin."""
-    psql = ("psql", "-U", "postgres", "-qv", "ON_ERROR_STOP=1")
+    psql = ["psql", "-U", "postgres", "-qv", "ON_ERROR_STOP=1"]
+    command = ["docker", "compose", "exec", "-T", "postgres", *psql]
     try:
         done = subprocess.run(  # noqa: S603
-            ["docker", "compose", "exec", "-T", "postgres", *psql],  # noqa: S607 - as the PATH of the user has it
+            command,
             input=statement,
             cwd=project,
             capture_output=True,
