@@ -3,14 +3,14 @@
 # The disk is never changed, so each run begins like the first.
 set -euo pipefail
 
-readonly DEADLINE_S=${EMILY_ZFS_DEADLINE_S:-1200}
+readonly DEADLINE_S=${EMILY_ZFS_DEADLINE_S:-2400}
 readonly HELLO_S=8 MEMORY=3G
 
 if [ $# -lt 2 ]; then
     cat >&2 <<'USAGE'
 usage: test.sh FOLDER WORD...   such as test.sh .tools/zfs-guest services/zfs-agent/tests; the words are pytest's
 
-  EMILY_ZFS_DEADLINE_S   until the machine must have powered off; 1200
+  EMILY_ZFS_DEADLINE_S   until the machine must have powered off; 2400, for a host without KVM
 
 FOLDER/last holds console.log, junit.xml and tests.log of the last run. Exit codes: pytest's; 70 no result came.
 USAGE
