@@ -20,6 +20,7 @@ FOR_IMAGES := --format requirements-txt --no-emit-workspace --no-header --no-ann
               $(addprefix --prune ,huggingface-hub protobuf flatbuffers rich rich-click polyfactory)
 # But who backs up dumps with its programs, and a drill makes a database of its own.
 WITH_DATABASE := services/backup-agent
+# Of test-zfs, with other words of pytest.
 TESTS ?= services/zfs-agent/tests tests/test_zfs_commands.py tests/test_backup_of_dataset.py
 BIN := .venv/bin
 UV := $(shell command -v uv || echo .tools/bin/uv)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import anyio
@@ -14,6 +13,7 @@ import psutil
 import pytest
 from emily.system import Layout, parts
 from harness import fresh_layout, invoke, up
+from otlp import Receiver, receiving
 from stimuli import client, look
 
 SERVICES = ("REFLEX", "WORKSPACE", "INFERENCE", "ROUTER", "BACKUP_AGENT")
@@ -22,37 +22,11 @@ FILES = ("bus.password", "bus.passwords", "backup.password", "traffic.token")
 SAMPLE_S = 0.02
 
 
-class Receiver(ThreadingHTTPServer):
-    """Keeps what is sent over OTLP/HTTP."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.bodies: list[bytes] = []
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        self.server.bodies.append(self.rfile.read(int(self.headers["content-length"])))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
 def traces() -> Iterator[Receiver]:
-    server = Receiver()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    """What takes them."""
+    with receiving() as receiver:
+        yield receiver
 
 
 @pytest.fixture
@@ -109,7 +83,7 @@ def test_no_secret_is_told_anywhere(
     monkeypatch.setenv("EMILY_ROUTER_DATABASE_URL_FILE", str(url))
     monkeypatch.setenv("EMILY_BACKUP_AGENT_DATABASE_URL_FILE", str(url))
     for service in SERVICES:
-        monkeypatch.setenv(f"EMILY_{service}_OTLP_ENDPOINT", f"http://127.0.0.1:{traces.server_port}")
+        monkeypatch.setenv(f"EMILY_{service}_OTLP_ENDPOINT", traces.endpoint)
         monkeypatch.setenv(f"EMILY_{service}_LOG_LEVEL", "debug")
     (tmp_path / "state").mkdir()
     layout = fresh_layout(tmp_path / "state", trained, backups=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emily_bus.settings import EMBEDDED_USER
 
+from emily.secret_trail import Trail
 from emily.system import Layout
 
 PASSWORD_BYTES = 24
@@ -20,6 +21,7 @@ def make_password(layout: Layout) -> None:
         return
     password, of_router = (secrets.token_hex(PASSWORD_BYTES) for _ in range(2))
     _write(layout.bus_password, password)
+    Trail(layout.state_dir).append(layout.bus_password.name, "made")
     _write(layout.bus_passwords, f"router:{of_router}\n{EMBEDDED_USER}:{password}\n")
 
 

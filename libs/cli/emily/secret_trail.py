@@ -19,7 +19,7 @@ FIRST = "0" * 64
 """What the first line is bound to."""
 FILE_MODE = 0o600
 
-type Act = Literal["made", "rotated"]
+Act = Literal["made", "rotated"]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     who: str
     secret: str
-    act: Literal["made", "rotated"]
+    act: Act
     before: str
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from emily.bus import settings
 from emily.bus_password import make_password
+from emily.secret_trail import NAME, Trail
 from emily.system import Layout
 
 
@@ -28,4 +29,6 @@ def test_half_of_it_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "bus.passwords.new").write_text("torn")
     make_password(layout)
     assert f"emily:{layout.bus_password.read_text()}\n" in layout.bus_passwords.read_text()
-    assert {file.name for file in tmp_path.iterdir()} == {"bus.password", "bus.passwords"}
+    assert {file.name for file in tmp_path.iterdir()} == {"bus.password", "bus.passwords", NAME}
+    entries, _ = Trail(tmp_path).verified()
+    assert [(entry.secret, entry.act) for entry in entries] == [("bus.password", "made")] * 2

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from emily_backup_agent.errors import BackupError
-from emily_backup_agent.plan import Job, Plan, Repository, Retention
+from emily_backup_agent.plan import Job, Plan, Repository, Retention, read
 
 JOB = "emily"
 HOST = "emily"
@@ -39,6 +39,15 @@ def plan_of(state_dir: Path, folder: Path, *, database: bool) -> Plan:
             )
         },
     )
+
+
+def given(plan_file: Path | None, state_dir: Path, folder: Path, *, database: bool) -> Plan:
+    """The plan in a file, or without one Emily's own.
+
+    Raises:
+        PlanInvalid: It can't be read, or is wrong.
+    """
+    return plan_of(state_dir, folder, database=database) if plan_file is None else read(plan_file)
 
 
 def make_password(repository: Repository) -> bool:

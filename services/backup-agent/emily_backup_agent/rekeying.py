@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from emily_backup_agent import own
 from emily_backup_agent.errors import BackupError, WrongPassword
-from emily_backup_agent.plan import Plan, read
+from emily_backup_agent.plan import Plan
 from emily_backup_agent.repository import Repository
 from emily_backup_agent.work import opened, repository_of
 
@@ -80,11 +80,7 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     folder, stopping = chosen.state_dir.absolute() / "backup", threading.Event()
     try:
-        plan = (
-            read(chosen.plan_file)
-            if chosen.plan_file
-            else own.plan_of(chosen.state_dir, folder, database=False)
-        )
+        plan = own.given(chosen.plan_file, chosen.state_dir, folder, database=False)
 
         def opening(file: Path) -> Repository:
             return repository_of(_with_password(plan, file), folder, chosen.restic, stopping)

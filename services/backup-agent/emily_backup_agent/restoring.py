@@ -22,7 +22,6 @@ from emily_backup_agent import own
 from emily_backup_agent.backup import Manifest, following
 from emily_backup_agent.drill import make_database, read_manifest
 from emily_backup_agent.errors import BackupError, PlanInvalid
-from emily_backup_agent.plan import Plan, read
 from emily_backup_agent.repository import DATABASE, DUMP, FILES, Repository, latest
 from emily_backup_agent.work import Tell, repository_of
 
@@ -108,7 +107,7 @@ def main(arguments: list[str]) -> int:
     chosen = _parsed(arguments)
     folder = chosen.state_dir.absolute() / "backup"
     try:
-        plan = _plan(chosen.plan_file, chosen.state_dir, folder)
+        plan = own.given(chosen.plan_file, chosen.state_dir, folder, database=True)
         if chosen.job not in plan.jobs:
             raise PlanInvalid(f"job: there is no {chosen.job!r}; there are {', '.join(plan.jobs)}")
         state_dir = chosen.state_dir.absolute()
@@ -133,10 +132,6 @@ def main(arguments: list[str]) -> int:
         return 1
     print(msgspec.json.encode({"restored": done}).decode(), flush=True)
     return 0
-
-
-def _plan(file: Path | None, state_dir: Path, folder: Path) -> Plan:
-    return read(file) if file is not None else own.plan_of(state_dir, folder, database=True)
 
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:

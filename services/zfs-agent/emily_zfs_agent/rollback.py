@@ -149,9 +149,8 @@ class Rollback:
         try:
             self._verify(folder, check)
         finally:
-            with suppress(
-                OSError
-            ):  # it is still mounted, or somebody else was quicker; never more than rmdir
+            # It may be mounted still: never more than rmdir.
+            with suppress(OSError):
                 folder.rmdir()
         self._steps.append(f"verified {self.clone}")
         if _set_here(live["mountpoint"]):
