@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -190,12 +189,10 @@ def _until(condition: Callable[[], bool]) -> None:
     anyio.run(main)
 
 
-def test_the_bus_lets_nobody_in_who_may_not_read_the_state_folder(emily: Layout, tmp_path: Path) -> None:
+def test_the_bus_lets_nobody_in_who_may_not_read_the_state_folder(emily: Layout) -> None:
     """Everybody on this machine reaches its port."""
-    guess = tmp_path / "guess"
-    guess.write_text("emily")
     stranger = BusSettings(endpoint=emily.bus_endpoint, open_timeout_s=1.0)
-    for knocking in (stranger, replace(stranger, user="emily", password_file=guess)):
+    for knocking in (stranger, replace(stranger, user="emily", password=lambda: "emily")):
         with pytest.raises(BusUnavailable, match="opened no session"):
             anyio.run(_knock, knocking)
     assert {file.stat().st_mode & 0o777 for file in (emily.bus_password, emily.bus_passwords)} == {0o600}

@@ -124,7 +124,7 @@ def test_what_can_not_be_done_is_said(command: Command, arguments: tuple[str, ..
 
 def test_a_wrong_token_is_refused(command: Command, tmp_path: Path) -> None:
     file = tmp_path / "token"
-    for content, words in (("no-token-that-is-known", "not known"), ("", "holds no token")):
+    for content, words in (("no-token-that-is-known", "not known"), ("", "it is empty")):
         file.write_text(content)
         wrong = command("releases", "list", "--token-file", str(file))
         assert wrong.exit_code == 1

@@ -106,7 +106,7 @@ def test_a_mind_can_not_speak_to_who_directs_traffic(composed: Composed) -> None
         "from emily_contracts.topics import CURRENT_TRAFFIC\n"
         "async def main(user):\n"
         "    file = pathlib.Path('/run/secrets/bus_' + user)\n"
-        "    settings = BusSettings(endpoint='tcp/bus:7447', user=user, password_file=file)\n"
+        "    settings = BusSettings(endpoint='tcp/bus:7447', user=user, password=file.read_text)\n"
         "    async with Bus.open(settings, namespace='emily', name='test') as bus:\n"
         "        try: print((await bus.ask(CURRENT_TRAFFIC, TrafficRequest(), timeout=3)).table.active)\n"
         "        except BusError as failure: print(type(failure).__name__)\n"

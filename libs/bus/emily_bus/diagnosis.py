@@ -29,9 +29,9 @@ def _credentials(settings: BusSettings) -> str:
     if settings.user is not None:
         return (
             "a wrong user or password looks like this, and so does a router that asks for none: "
-            f"check bus_user ({settings.user}) and bus_password_file ({settings.password_file})"
+            f"check bus_user ({settings.user}) and bus_password_secret or bus_password_file"
         )
-    return "a router that asks for a user looks like this: set bus_user and bus_password_file"
+    return "a router that asks for a user looks like this: set bus_user and bus_password_secret"
 
 
 def _is_tls(settings: BusSettings) -> bool:

@@ -60,8 +60,8 @@ async def opened(settings: BusSettings, namespace: str) -> AsyncIterator[zenoh.S
     Raises:
         BusUnavailable: No session opened within `settings.open_timeout_s`; the message says why.
     """
-    config = zenoh.Config.from_json5(session_config(settings, namespace))
-    attempt = _Attempt(config)
+    configured = await anyio.to_thread.run_sync(session_config, settings, namespace)
+    attempt = _Attempt(zenoh.Config.from_json5(configured))
     try:
         with anyio.fail_after(settings.open_timeout_s):
             session = await anyio.to_thread.run_sync(attempt.open, abandon_on_cancel=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
         endpoint: Zenoh endpoint of the router, such as `tcp/127.0.0.1:7447` or `tls/host:7447`.
         open_timeout_s: Until the first connection must stand.
         publish_timeout_s: How long a publisher waits for credit, or for the router to come back.
-        user, password_file: For routers that ask; the file holds the password alone.
+        user, password: For routers that ask; the password is asked for anew for each session.
         ca_file: Certificate authority of a `tls/` router.
         certificate_file, key_file: Own certificate, for mutual TLS.
     """
@@ -30,24 +31,16 @@ class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
     open_timeout_s: float = 5.0
     publish_timeout_s: float = 10.0
     user: str | None = None
-    password_file: Path | None = None
+    password: Callable[[], str] | None = None
     ca_file: Path | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
 
     def __post_init__(self) -> None:
-        if (self.user is None) != (self.password_file is None):
-            raise ValueError("user and password_file: give both or neither")
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password: give both or neither")
         if (self.certificate_file is None) != (self.key_file is None):
             raise ValueError("certificate_file and key_file: give both or neither")
-
-
-def embedded(state_dir: Path, endpoint: str) -> BusSettings:
-    """How to get on the bus of the system in a state folder; one without a password asks for none."""
-    file = state_dir / EMBEDDED_FILE
-    if not file.exists():
-        return BusSettings(endpoint=endpoint)
-    return BusSettings(endpoint=endpoint, user=EMBEDDED_USER, password_file=file)
 
 
 def session_config(settings: BusSettings, namespace: str) -> str:
@@ -64,8 +57,8 @@ def session_config(settings: BusSettings, namespace: str) -> str:
         },
     }
     transport: dict[str, Any] = {"unicast": {"open_timeout": int(settings.open_timeout_s * 1000)}}
-    if settings.user is not None and settings.password_file is not None:
-        password = settings.password_file.read_text().strip()
+    if settings.user is not None and settings.password is not None:
+        password = settings.password().strip()
         transport["auth"] = {"usrpwd": {"user": settings.user, "password": password}}
     if settings.ca_file is not None:
         tls: dict[str, Any] = {"root_ca_certificate": str(settings.ca_file)}

@@ -33,12 +33,10 @@ def confined(tmp_path: Path) -> Iterator[Callable[[str], BusSettings]]:
     """Settings of each user of a router where blue has its own space and control has all."""
     users = ("control", "blue", "stranger")
     (tmp_path / "passwords").write_text("router:inside\n" + "".join(f"{user}:{user}s\n" for user in users))
-    for user in users:
-        (tmp_path / user).write_text(f"{user}s")
     grants = ("--grant", "control=emily/**", "--grant", "blue=emily/blue/**")
     with router(("--passwords", str(tmp_path / "passwords"), *grants)) as endpoint:
         yield lambda user: BusSettings(
-            endpoint=endpoint, user=user, password_file=tmp_path / user, publish_timeout_s=1
+            endpoint=endpoint, user=user, password=lambda: f"{user}s", publish_timeout_s=1
         )
 
 

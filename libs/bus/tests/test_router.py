@@ -10,10 +10,8 @@ import anyio
 import pytest
 from emily_bus import Bus, BusSettings, BusUnavailable
 from emily_bus.router import router_config
-from emily_bus.settings import embedded
 from emily_bus.testing import Numbered, ended_router, free_endpoint, numbered, router, start_router, take
 from emily_contracts import Topic
-from msgspec.structs import replace
 
 pytestmark = pytest.mark.anyio
 
@@ -61,33 +59,21 @@ def test_taken_port_is_named_with_what_to_do(endpoint: str) -> None:
     assert "Traceback" not in second.stderr
 
 
-async def test_the_password_of_a_system_is_found_in_its_folder(endpoint: str, tmp_path: Path) -> None:
-    await talk(embedded(tmp_path, endpoint))
-    (tmp_path / "bus.password").write_text("word")
-    settings = embedded(tmp_path, endpoint)
-    assert (settings.user, settings.password_file) == ("emily", tmp_path / "bus.password")
-    assert str(tmp_path / "bus.password") in await refused(replace(settings, open_timeout_s=0.5))
-
-
 async def test_password_opens_and_a_wrong_one_does_not(tmp_path: Path) -> None:
     (tmp_path / "passwords").write_text("router:inside\nreflex:sesame\n")
-    (tmp_path / "right").write_text("sesame\n")
-    (tmp_path / "wrong").write_text("barley\n")
     with router(("--passwords", str(tmp_path / "passwords"))) as endpoint:
-        await talk(BusSettings(endpoint=endpoint, user="reflex", password_file=tmp_path / "right"))
+        await talk(BusSettings(endpoint=endpoint, user="reflex", password=lambda: "sesame\n"))
         wrong = await refused(
-            BusSettings(
-                endpoint=endpoint, user="reflex", password_file=tmp_path / "wrong", open_timeout_s=0.5
-            )
+            BusSettings(endpoint=endpoint, user="reflex", password=lambda: "barley", open_timeout_s=0.5)
         )
         nobody = await refused(BusSettings(endpoint=endpoint, open_timeout_s=0.5))
     takes = f"{endpoint} takes connections but opened no session within 0.5 s; "
     assert wrong == (
         f"{takes}a wrong user or password looks like this, and so does a router that asks for none: "
-        f"check bus_user (reflex) and bus_password_file ({tmp_path}/wrong)"
+        "check bus_user (reflex) and bus_password_secret or bus_password_file"
     )
-    assert (
-        nobody == f"{takes}a router that asks for a user looks like this: set bus_user and bus_password_file"
+    assert nobody == (
+        f"{takes}a router that asks for a user looks like this: set bus_user and bus_password_secret"
     )
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 import anyio
 import pytest
@@ -184,15 +183,12 @@ async def test_listener_that_never_speaks_does_not_hold_the_opening_up() -> None
     assert told.startswith(f"{endpoint} takes connections but opened no session within 0.5 s")
 
 
-async def test_where_it_cannot_be_told_who_listens_a_wrong_password_is_suspected_too(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "password").write_text("sesame")
+async def test_where_it_cannot_be_told_who_listens_a_wrong_password_is_suspected_too() -> None:
     settings = BusSettings(
         endpoint=free_endpoint().replace("tcp/", "udp/"),
         open_timeout_s=0.5,
         user="reflex",
-        password_file=tmp_path / "password",
+        password=lambda: "sesame",
     )
     told = await failure_to_open(settings)
     assert told.startswith(f"no router at {settings.endpoint} within 0.5 s; ")

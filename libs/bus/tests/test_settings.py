@@ -16,22 +16,23 @@ def test_scouting_is_off_and_the_router_is_on_loopback() -> None:
     assert "listen" not in config
 
 
-def test_password_is_read_from_its_file(tmp_path: Path) -> None:
-    (tmp_path / "password").write_text("open sesame\n")
-    settings = BusSettings(user="reflex", password_file=tmp_path / "password")
-    config = json.loads(session_config(settings, "emily"))
-    assert config["transport"]["auth"]["usrpwd"] == {"user": "reflex", "password": "open sesame"}
+def test_password_is_asked_for_anew_for_each_session() -> None:
+    given = iter(["open sesame\n", "another"])
+    settings = BusSettings(user="reflex", password=lambda: next(given))
+    for password in ("open sesame", "another"):
+        config = json.loads(session_config(settings, "emily"))
+        assert config["transport"]["auth"]["usrpwd"] == {"user": "reflex", "password": password}
 
 
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"user": "reflex"}, "password_file"),
-        ({"password_file": Path("p")}, "user"),
+        ({"user": "reflex"}, "password"),
+        ({"password": str}, "user"),
         ({"certificate_file": Path("c"), "ca_file": Path("a")}, "key_file"),
         ({"key_file": Path("k"), "ca_file": Path("a")}, "certificate_file"),
     ],
 )
-def test_half_a_pair_is_refused(fields: dict[str, str | Path], named: str) -> None:
+def test_half_a_pair_is_refused(fields: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         BusSettings(**fields)  # type: ignore[arg-type]

@@ -22,16 +22,14 @@ class Service:
         name: Of the service.
         root: Of the paths that are asked.
         url: Of the service; the one that it announced by default.
-        token_file: Holds TOKEN, or NAME TOKEN; none asks what is open to all.
+        token: None asks what is open to all.
     """
 
-    def __init__(
-        self, name: str, root: str, *, state_dir: Path, url: str | None, token_file: Path | None
-    ) -> None:
+    def __init__(self, name: str, root: str, *, state_dir: Path, url: str | None, token: str | None) -> None:
         self._name = name
         self._root = root
         self._url = url or announced(state_dir, name)
-        self._authority = {} if token_file is None else {"Authorization": f"Bearer {_token(token_file)}"}
+        self._authority = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     def ask(self, method: str, path: str, body: Any = None, *, fine: tuple[int, ...] = (200, 201)) -> Any:
         """What it answers, decoded; none where it answers another status that is fine.
@@ -80,21 +78,7 @@ def announced(state_dir: Path, name: str) -> str:
 
 def _remedy(status: int) -> str:
     return {
-        401: "name the file of your token with --token-file",
+        401: "say where your token is with --token-file",
         409: "see how things stand, then ask again",
         503: "try again in a moment",
     }.get(status, "")
-
-
-def _token(file: Path) -> str:
-    try:
-        words = file.read_text().splitlines()[0].split()
-    except OSError as failure:
-        raise CommandError(
-            f"{file}: {failure.strerror}", "name the file of your token with --token-file"
-        ) from None
-    except (IndexError, UnicodeDecodeError):
-        words = []
-    if not words or len(words) > 2:
-        raise CommandError(f"{file}: holds no token", "write TOKEN, or NAME TOKEN, in its first line")
-    return words[-1]

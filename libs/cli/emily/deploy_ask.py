@@ -12,6 +12,7 @@ import typer
 from emily.asking import Service
 from emily.errors import CommandError
 from emily.launch import Progress
+from emily.token import token
 
 ROOT = "/api/v1/deploys"
 POLL_S = 0.15
@@ -32,7 +33,8 @@ TokenFile = Annotated[
     Path | None,
     typer.Option(
         envvar="EMILY_DEPLOYS_TOKEN_FILE",
-        help="Holds the token: TOKEN or NAME TOKEN; deploys.token in the state folder by default.",
+        help="Holds the token: TOKEN or NAME TOKEN; else EMILY_DEPLOYS_TOKEN_SECRET refers to it, "
+        "or deploys.token in the state folder has it.",
     ),
 ]
 Reason = Annotated[str, typer.Option(help="Why, in your words; kept in the record.")]
@@ -42,8 +44,8 @@ class Deployer:
     """The deployer as a command sees it. Every method raises `NotUp` or `CommandError`."""
 
     def __init__(self, state_dir: Path, *, url: str | None, token_file: Path | None) -> None:
-        file = token_file or state_dir / "deploys.token"
-        self._service = Service("deployer", ROOT, state_dir=state_dir, url=url, token_file=file)
+        own = token(token_file, of="deploys", state_dir=state_dir)
+        self._service = Service("deployer", ROOT, state_dir=state_dir, url=url, token=own)
 
     def plan(self, order: dict[str, Any]) -> dict[str, Any]:
         """What an order would do."""

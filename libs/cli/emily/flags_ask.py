@@ -15,6 +15,7 @@ import typer
 from emily import launch
 from emily.errors import CommandError, NotUp
 from emily.system import Layout, Part, parts
+from emily.token import token
 
 TIMEOUT_S = 10.0
 START_TIMEOUT_S = 20.0
@@ -33,7 +34,8 @@ TokenFile = Annotated[
     Path | None,
     typer.Option(
         envvar="EMILY_FLAGS_TOKEN_FILE",
-        help="Holds the token: TOKEN or NAME TOKEN; flags.token in the state folder by default.",
+        help="Holds the token: TOKEN or NAME TOKEN; else EMILY_FLAGS_TOKEN_SECRET refers to it, "
+        "or flags.token in the state folder has it.",
     ),
 ]
 
@@ -46,7 +48,7 @@ class FlagService:
 
     def __init__(self, state_dir: Path, *, url: str | None, token_file: Path | None) -> None:
         self._url = url or _started(state_dir)
-        self._token = _token(token_file or state_dir / "flags.token")
+        self._token = token(token_file, of="flags", state_dir=state_dir)
 
     def all(self) -> dict[str, Any]:
         """All flags and their revision."""
@@ -129,7 +131,7 @@ class FlagService:
 
 def _remedy(status: int) -> str:
     return {
-        401: "name the file of your token with --token-file",
+        401: "say where your token is with --token-file",
         412: "look at it with: emily flags show, then set it again",
         503: "try again in a moment",
     }.get(status, "")
@@ -164,17 +166,3 @@ def _announced(file: Path) -> str:
         return str(json.loads(file.read_text())["http"])
     except (OSError, ValueError, KeyError):
         raise NotUp("the flag-service is not up here", "start it with: emily up, or name its --url") from None
-
-
-def _token(file: Path) -> str:
-    try:
-        words = file.read_text().splitlines()[0].split()
-    except OSError as failure:
-        raise CommandError(
-            f"{file}: {failure.strerror}", "name the file of your token with --token-file"
-        ) from None
-    except (IndexError, UnicodeDecodeError):
-        words = []
-    if not words or len(words) > 2:
-        raise CommandError(f"{file}: holds no token", "write TOKEN, or NAME TOKEN, in its first line")
-    return words[-1]

@@ -12,9 +12,9 @@ from typing import Annotated
 import msgspec
 import typer
 from emily_runtime import SettingsError
+from emily_runtime.loading import CONFIG_FILE
 from emily_runtime.logs import configure_logs
 from emily_runtime.secrets import Secrets, SecretUnavailable, referred
-from emily_runtime.settings import CONFIG_FILE
 from rich.table import Table
 
 from emily import secret_rotate as rotation

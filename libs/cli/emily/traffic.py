@@ -11,6 +11,7 @@ from emily_contracts.routing import RoutingTable
 from emily import traffic_view
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, progress_bar, reports_errors, tell
 from emily.deploy_ask import seconds
+from emily.token import token
 from emily.traffic_ask import (
     NOBODY,
     Reason,
@@ -42,7 +43,7 @@ def show(
 
     Example: emily traffic show
     """
-    now = Router(state_dir, url=url, token_file=None).now()
+    now = Router(state_dir, url=url, token=None).now()
     tell(now, *traffic_view.shown(now), as_json=as_json)
 
 
@@ -134,7 +135,7 @@ def drain(
 
 
 def _router(state_dir: Path, url: str | None, token_file: Path | None) -> Router:
-    return Router(state_dir, url=url, token_file=token_file or state_dir / "traffic.token")
+    return Router(state_dir, url=url, token=token(token_file, of="traffic", state_dir=state_dir))
 
 
 def _change(

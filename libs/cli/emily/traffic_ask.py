@@ -29,7 +29,8 @@ TokenFile = Annotated[
     Path | None,
     typer.Option(
         envvar="EMILY_TRAFFIC_TOKEN_FILE",
-        help="Holds the token: TOKEN or NAME TOKEN; traffic.token in the state folder by default.",
+        help="Holds the token: TOKEN or NAME TOKEN; else EMILY_TRAFFIC_TOKEN_SECRET refers to it, "
+        "or traffic.token in the state folder has it.",
     ),
 ]
 WithoutState = Annotated[
@@ -45,11 +46,11 @@ class Router:
     """The router as a command sees it. Every method raises `NotUp` or `CommandError`.
 
     Args:
-        token_file: None looks only.
+        token: None looks only.
     """
 
-    def __init__(self, state_dir: Path, *, url: str | None, token_file: Path | None) -> None:
-        self._service = Service("router", ROOT, state_dir=state_dir, url=url, token_file=token_file)
+    def __init__(self, state_dir: Path, *, url: str | None, token: str | None) -> None:
+        self._service = Service("router", ROOT, state_dir=state_dir, url=url, token=token)
 
     def now(self) -> Traffic:
         """The table that holds and how the colours are."""

@@ -19,7 +19,9 @@ def test_it_is_made_once_and_nobody_else_may_read_it(tmp_path: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
     make_password(layout)
     assert layout.bus_password.read_text() == password
-    assert settings(layout).password_file == layout.bus_password
+    asked = settings(layout).password
+    assert asked is not None
+    assert asked() == password
 
 
 def test_half_of_it_is_made_anew(tmp_path: Path) -> None:

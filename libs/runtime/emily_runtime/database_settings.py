@@ -8,10 +8,11 @@ from typing import Annotated
 import anyio.to_thread
 from msgspec import Meta
 
-from emily_runtime.errors import SecretRefused, SecretUnavailable, SettingsError
+from emily_runtime.errors import SecretRefused, SecretUnavailable
 from emily_runtime.logs import get_logger
 from emily_runtime.secrets import Secrets
-from emily_runtime.secrets.reference import SecretReference
+from emily_runtime.secrets.reference import REFERENCES, SecretReference
+from emily_runtime.secrets.setting import given
 from emily_runtime.settings import ServiceSettings
 
 _log = get_logger(__name__)
@@ -22,10 +23,7 @@ class DatabaseSettings(ServiceSettings, frozen=True, kw_only=True):
 
     database_url_secret: Annotated[
         SecretReference | None,
-        Meta(
-            description="Where the URL of the database is kept, password included: "
-            "env:NAME, file:PATH or infisical:/PATH/NAME"
-        ),
+        Meta(description=f"Where the URL of the database is kept, password included: {REFERENCES}"),
     ] = None
     database_url_file: Annotated[
         Path | None, Meta(description="File that holds the URL of the database, password included")
@@ -50,21 +48,11 @@ class DatabaseSettings(ServiceSettings, frozen=True, kw_only=True):
         A secret on a server is waited for, within its deadline: on an event loop, ask from a thread.
 
         Raises:
-            SettingsError: The file can't be read, or the secret is refused.
+            SecretRefused: A setting, a file or a permission has to be changed first.
             SecretUnavailable: The server that keeps it is away.
         """
-        if self.database_url_secret is not None:
-            secrets = secrets or Secrets()
-            return secrets.read(self.database_url_secret, purpose="database_url_secret").reveal()
-        if self.database_url_file is None:
-            return self.database_url
-        try:
-            return self.database_url_file.read_text().strip()
-        except OSError as failure:
-            raise SettingsError(
-                f"database_url_file={self.database_url_file}: {failure.strerror}; "
-                "name a file that the service may read"
-            ) from None
+        source = given(self, "database_url", secrets=secrets)
+        return self.database_url if source is None else source.read().reveal().strip()
 
 
 class DatabaseAddress:
@@ -83,12 +71,12 @@ class DatabaseAddress:
         """Read it anew; the last one serves on while it can't be read. None means the embedded database.
 
         Raises:
-            SettingsError: It could never be read: the file is not there, or the secret is refused.
+            SecretRefused: It could never be read: a setting, a file or a permission has to be changed.
             SecretUnavailable: It could never be read: the server that keeps it is away.
         """
         try:
             self._last = await anyio.to_thread.run_sync(self._settings.given_database, self._secrets)
-        except (SettingsError, SecretRefused, SecretUnavailable) as failure:
+        except (SecretRefused, SecretUnavailable) as failure:
             if self._last is None:
                 raise
             _log.warning("the last database URL serves on", reason=str(failure))

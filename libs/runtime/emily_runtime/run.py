@@ -24,11 +24,12 @@ from emily_runtime.checkpoint import write_atomically
 from emily_runtime.errors import SettingsError
 from emily_runtime.http import Server, listen, operations
 from emily_runtime.life import Life
+from emily_runtime.loading import load_settings
 from emily_runtime.logs import configure_logs, get_logger
 from emily_runtime.metrics import LifeCollector
 from emily_runtime.mind import Mind
 from emily_runtime.service import Service
-from emily_runtime.settings import ServiceSettings, bus_settings, load_settings
+from emily_runtime.settings import ServiceSettings, bus_settings
 from emily_runtime.settings_table import usage
 from emily_runtime.thinking import SUBSCRIPTIONS, Thinking
 from emily_runtime.traces import tracer

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import inspect
 
-from emily_runtime.settings import shown, variable
+from emily_runtime.loading import shown, variable
 
 
 class Setting(NamedTuple):

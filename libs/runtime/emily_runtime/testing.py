@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from emily_bus import Bus, BusSettings
 from prometheus_client.parser import text_string_to_metric_families
 
-from emily_runtime.settings import variable
+from emily_runtime.loading import variable
 
 DEADLINE_S = 20.0
 POLL_S = 0.01

@@ -1,4 +1,4 @@
-"""Who may give orders: a file of names and tokens, read at each order, so that tokens can be changed."""
+"""Who may give orders: names and tokens, read at each order, so that tokens can be changed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ import os
 import secrets
 from pathlib import Path
 
+import anyio.to_thread
+
+from emily_runtime.errors import SecretRefused, SecretUnavailable, SettingsError
+from emily_runtime.logs import get_logger
+from emily_runtime.secrets import FileSource, SecretSource
+from emily_runtime.secrets.setting import SecretSetting, given
+from emily_runtime.settings import ServiceSettings
+
 SHORTEST = 16
 SCHEME = "bearer"
 FIRST_NAME = "operator"
+
+_log = get_logger(__name__)
 
 
 class Unauthorised(Exception):
@@ -18,7 +28,83 @@ class Unauthorised(Exception):
 
 
 class TokensUnreadable(Exception):
-    """The file of tokens can't be read, or is not one."""
+    """The tokens can't be had, or are none."""
+
+
+class Tokens:
+    """Those that a secret lists.
+
+    Args:
+        source: Gives lines NAME TOKEN.
+    """
+
+    def __init__(self, source: SecretSource) -> None:
+        self._source = source
+
+    async def owner(self, token: str, *, field: str = "token") -> str:
+        """Whose token it is.
+
+        Raises:
+            Unauthorised: It is not known.
+            TokensUnreadable: They can't be read; the log says why.
+        """
+        try:
+            known = await anyio.to_thread.run_sync(self.read)
+        except (SecretRefused, SecretUnavailable) as failure:
+            _log.warning("tokens can't be read", reason=str(failure))
+            raise TokensUnreadable(f"{field}: the tokens can't be read; the log says why") from None
+        given, found = _digest(token), None
+        for name, each in known.items():
+            if hmac.compare_digest(given, _digest(each)):
+                found = name
+        if found is None:
+            raise Unauthorised(f"{field}: the token is not known")
+        return found
+
+    async def owner_of_header(self, authorization: str | None) -> str:
+        """Whose token an Authorization header holds.
+
+        Raises:
+            Unauthorised: It holds none that is known.
+            TokensUnreadable: They can't be read; the log says why.
+        """
+        return await self.owner(bearer(authorization), field="Authorization")
+
+    def read(self) -> dict[str, str]:
+        """Tokens by name.
+
+        Raises:
+            SecretRefused: A setting, a file or a permission has to be changed first.
+            SecretUnavailable: The server that keeps them is away.
+            TokensUnreadable: A line is not NAME TOKEN.
+        """
+        lines = [line.split() for line in self._source.read().reveal().splitlines() if line.strip()]
+        for number, words in enumerate(lines, start=1):
+            if len(words) != 2 or len(words[1]) < SHORTEST:
+                raise TokensUnreadable(
+                    f"tokens: line {number} is not NAME TOKEN with at least {SHORTEST} characters"
+                )
+        return {words[0]: words[1] for words in lines}
+
+
+def tokens_of(settings: ServiceSettings, file: str) -> Tokens:
+    """Those that `token_secret` or `token_file` of the settings name; else of a file in the state folder.
+
+    Args:
+        settings: Of the service.
+        file: Its name there; it is made with a first token where there is none.
+
+    Raises:
+        SettingsError: They can't be read or made, or are none.
+        SecretUnavailable: The server that keeps them is away.
+    """
+    source = given(settings, "token") or _own(settings.state_dir / file)
+    tokens = Tokens(source)
+    try:
+        tokens.read()
+    except TokensUnreadable as failure:
+        raise SettingsError(f"token_secret: {failure}") from None
+    return tokens
 
 
 def make_missing(file: Path, name: str = FIRST_NAME) -> bool:
@@ -45,52 +131,41 @@ def bearer(authorization: str | None) -> str:
     """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != SCHEME or not token.strip():
-        raise Unauthorised("Authorization: send 'Bearer TOKEN', with a token of the token file")
+        raise Unauthorised("Authorization: send 'Bearer TOKEN', with a token that is known")
     return token.strip()
 
 
-def owner_of_header(authorization: str | None, file: Path) -> str:
-    """Whose token an Authorization header holds.
+def first_token(source: SecretSource) -> str:
+    """The token of who gives orders: TOKEN, or NAME TOKEN, in the first line of a secret.
 
     Raises:
-        Unauthorised: It holds none that the file knows.
-        TokensUnreadable: The file can't be read.
+        SecretRefused: A setting, a file or a permission has to be changed first.
+        SecretUnavailable: The server that keeps it is away.
+        TokensUnreadable: It holds none.
     """
-    return owner_of(bearer(authorization), file, field="Authorization")
-
-
-def owner_of(token: str, file: Path, *, field: str = "token") -> str:
-    """Whose token it is.
-
-    Raises:
-        Unauthorised: The file does not know it.
-        TokensUnreadable: The file can't be read.
-    """
-    given, found = _digest(token), None
-    for name, known in read(file).items():
-        if hmac.compare_digest(given, _digest(known)):
-            found = name
-    if found is None:
-        raise Unauthorised(f"{field}: the token is not known")
-    return found
+    words = source.read().reveal().partition("\n")[0].split()
+    if not 1 <= len(words) <= 2:
+        raise TokensUnreadable("holds no token; write TOKEN, or NAME TOKEN, in its first line")
+    return words[-1]
 
 
 def read(file: Path) -> dict[str, str]:
-    """Tokens by name.
+    """Tokens of a file, by name.
 
     Raises:
-        TokensUnreadable: The file can't be read, or a line is not NAME TOKEN.
+        SecretRefused: The file can't be read, or others may read it.
+        TokensUnreadable: A line is not NAME TOKEN.
     """
+    return Tokens(FileSource(file)).read()
+
+
+def _own(file: Path) -> SecretSource:
     try:
-        lines = [line.split() for line in file.read_text().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as failure:
-        raise TokensUnreadable(f"token_file: {type(failure).__name__}; give lines NAME TOKEN") from None
-    for number, words in enumerate(lines, start=1):
-        if len(words) != 2 or len(words[1]) < SHORTEST:
-            raise TokensUnreadable(
-                f"token_file: line {number} is not NAME TOKEN with at least {SHORTEST} characters"
-            )
-    return {words[0]: words[1] for words in lines}
+        if make_missing(file):
+            _log.info("made a token", file=str(file))
+    except OSError as failure:
+        raise SettingsError(f"{file}: {failure.strerror}; name one with token_secret") from None
+    return SecretSetting(f"file:{file}", name="state_dir")
 
 
 def _digest(token: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import pytest
 from emily_runtime import ServiceSettings, SettingsError, load_settings
+from emily_runtime.secrets import SecretRefused
 from emily_runtime.settings import bus_settings
 from emily_runtime.settings_table import describe_settings, markdown, usage
 from hypothesis import given
@@ -203,10 +204,45 @@ def test_who_names_no_user_gets_on_the_bus_as_the_system_in_the_state_folder(tmp
     own.write_text("pass")
     assert bus_settings(load(**home)).user is None
     (tmp_path / "bus.password").write_text("word")
-    of_system = bus_settings(load(**home))
-    assert (of_system.user, of_system.password_file) == ("emily", tmp_path / "bus.password")
+    assert credentials(**home) == ("emily", "word")
     named = {"EMILY_REFLEX_BUS_USER": "blue", "EMILY_REFLEX_BUS_PASSWORD_FILE": str(own)}
-    assert (bus_settings(load(**home, **named)).user, bus_settings(load(**home, **named)).password_file) == (
-        "blue",
-        own,
+    assert credentials(**home, **named) == ("blue", "pass")
+
+
+def credentials(**environ: str) -> tuple[str | None, str]:
+    bus = bus_settings(load(**environ))
+    assert bus.password is not None
+    return bus.user, bus.password()
+
+
+def test_bus_password_is_given_by_reference_and_read_anew(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("one")
+    given = load(EMILY_REFLEX_BUS_USER="blue", EMILY_REFLEX_BUS_PASSWORD_SECRET=f"file:{file}")
+    asked = bus_settings(given).password
+    assert asked is not None
+    assert asked() == "one"
+    file.write_text("another")
+    assert asked() == "another"
+
+
+def test_bus_password_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir(mode=0o755)
+    file = folder / "password"
+    file.write_text("one")
+    file.chmod(0o644)
+    for setting, value in (("SECRET", f"file:{file}"), ("FILE", str(file))):
+        with pytest.raises(SecretRefused, match="others may read it"):
+            credentials(EMILY_REFLEX_BUS_USER="blue", **{f"EMILY_REFLEX_BUS_PASSWORD_{setting}": value})
+
+
+def test_bus_password_is_given_once(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("one")
+    _, line = problems(
+        EMILY_REFLEX_BUS_USER="blue",
+        EMILY_REFLEX_BUS_PASSWORD_SECRET="env:X",  # pragma: allowlist secret
+        EMILY_REFLEX_BUS_PASSWORD_FILE=str(file),
     )
+    assert line == "  bus_password_secret and bus_password_file: give one of them"

@@ -18,8 +18,8 @@ import msgspec
 from emily_bus import AskError, Bus, BusUnavailable
 from emily_contracts.backups import BackupRequest, BackupStatus, BackupStatusRequest, What
 from emily_contracts.topics import BACK_UP, BACKUPS
-from emily_runtime import SettingsError
-from emily_runtime.settings import bus_settings, load_settings
+from emily_runtime import SettingsError, load_settings
+from emily_runtime.settings import bus_settings
 
 from emily_backup_agent.service import BackupAgent
 from emily_backup_agent.settings import BackupAgentSettings

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from emily_bus import AskRefused, Bus
 from emily_contracts.deploying import DeployCommand, DeployOrder, DeployRequest, DeployStatus
 from emily_contracts.topics import COMMAND_DEPLOY, CURRENT_DEPLOY, ORDER_DEPLOY
-from emily_runtime.tokens import TokensUnreadable, Unauthorised, owner_of
+from emily_runtime.tokens import Tokens, TokensUnreadable, Unauthorised
 
 from emily_deployer.api.views import status
 from emily_deployer.desk import Desk
@@ -18,7 +17,7 @@ from emily_deployer.order import Order
 
 
 @asynccontextmanager
-async def answering(bus: Bus, desk: Desk, token_file: Path) -> AsyncIterator[None]:
+async def answering(bus: Bus, desk: Desk, tokens: Tokens) -> AsyncIterator[None]:
     """Answer for the length of the block."""
 
     async def now(_: DeployRequest) -> DeployStatus:
@@ -30,7 +29,7 @@ async def answering(bus: Bus, desk: Desk, token_file: Path) -> AsyncIterator[Non
             raise AskRefused(str(failure)) from None
 
     async def order(asked: DeployOrder) -> DeployStatus:
-        by = _who(asked.token, token_file)
+        by = await _who(asked.token, tokens)
         try:
             wanted = Order(
                 version=asked.version, shadow=asked.shadow, steps=asked.steps, window_s=asked.window_s
@@ -40,7 +39,7 @@ async def answering(bus: Bus, desk: Desk, token_file: Path) -> AsyncIterator[Non
             raise AskRefused(str(failure)) from None
 
     async def command(asked: DeployCommand) -> DeployStatus:
-        by = _who(asked.token, token_file)
+        by = await _who(asked.token, tokens)
         try:
             return status(await desk.command(asked.command, by=by, reason=asked.reason))
         except DeployerError as failure:
@@ -54,8 +53,8 @@ async def answering(bus: Bus, desk: Desk, token_file: Path) -> AsyncIterator[Non
         yield
 
 
-def _who(token: str, token_file: Path) -> str:
+async def _who(token: str, tokens: Tokens) -> str:
     try:
-        return owner_of(token, token_file)
+        return await tokens.owner(token)
     except (Unauthorised, TokensUnreadable) as failure:
         raise AskRefused(str(failure)) from None

@@ -10,9 +10,9 @@ import anyio
 import anyio.to_thread
 import psycopg
 from emily_postgres import reached
-from emily_runtime import DatabaseAddress, Life, Service, SettingsError
+from emily_runtime import DatabaseAddress, Life, Service
 from emily_runtime.logs import get_logger
-from emily_runtime.tokens import TokensUnreadable, make_missing, read
+from emily_runtime.tokens import tokens_of
 from litestar import Litestar
 
 from emily_deployer.api.app import create_app
@@ -48,13 +48,13 @@ class Deployer(Service[DeployerSettings]):
     def __init__(self, settings: DeployerSettings) -> None:
         super().__init__(settings)
         self._desk: Desk | None = None
-        self._prepare_tokens()
+        self._tokens = tokens_of(settings, "deploys.token")
 
     def http(self, life: Life) -> Litestar:
         """Orders and questions."""
         return create_app(
             self._open_desk,
-            token_file=self.settings.tokens,
+            tokens=self._tokens,
             allowed_hosts=self.settings.allowed_hosts,
             version=life.version,
         )
@@ -81,7 +81,7 @@ class Deployer(Service[DeployerSettings]):
             hooks = Hooks(settings.hooks_dir, settings.hook_timeout_s)
             machine = Machine(store, steps, hooks, changed=Metrics(life.registry).note)
             desk = Desk(machine, driver, router, settings.pair)
-            await stack.enter_async_context(answering(life.bus, desk, settings.tokens))
+            await stack.enter_async_context(answering(life.bus, desk, self._tokens))
             background = await stack.enter_async_context(anyio.create_task_group())
             background.start_soon(life.tasks.critical, "machine", machine.run)
             self._desk = desk
@@ -115,17 +115,6 @@ class Deployer(Service[DeployerSettings]):
         if self._desk is None:
             raise Closed("the deployer is starting, standing by or stopping; ask again in a moment")
         return self._desk
-
-    def _prepare_tokens(self) -> None:
-        file = self.settings.tokens
-        try:
-            if self.settings.token_file is None and make_missing(file):
-                _log.info("made a token to deploy with", file=str(file))
-            read(file)
-        except OSError as failure:
-            raise SettingsError(f"token_file={file}: {failure.strerror}; name a file") from None
-        except TokensUnreadable as failure:
-            raise SettingsError(f"token_file={file}: {failure}") from None
 
 
 def _driver(settings: DeployerSettings) -> Driver:

@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 
 from emily_contracts.routing import Colour
 from emily_runtime import DatabaseSettings
+from emily_runtime.secrets import SecretSource
+from emily_runtime.secrets.reference import REFERENCES, SecretReference
+from emily_runtime.secrets.setting import SecretSetting, given, given_once
 from msgspec import Meta
 
 
@@ -27,13 +30,19 @@ class DeployerSettings(DatabaseSettings, frozen=True, kw_only=True):
         tuple[Colour, ...],
         Meta(min_length=2, max_length=2, description="The two colours between which deploys go"),
     ] = ("blue", "green")
-    token_file: Annotated[
-        Path | None,
-        Meta(description="Lines NAME TOKEN of who may deploy; else state_dir/deploys.token, made anew"),
+    token_secret: Annotated[
+        SecretReference | None,
+        Meta(
+            description=f"Where the lines NAME TOKEN of who may deploy are: {REFERENCES}; "
+            "else state_dir/deploys.token, made anew"
+        ),
     ] = None
-    traffic_token_file: Annotated[
-        Path | None, Meta(description="The router's token; else state_dir/traffic.token")
+    token_file: Annotated[Path | None, Meta(description="File that holds those lines")] = None
+    traffic_token_secret: Annotated[
+        SecretReference | None,
+        Meta(description=f"Where the router's token is: {REFERENCES}; else state_dir/traffic.token"),
     ] = None
+    traffic_token_file: Annotated[Path | None, Meta(description="File that holds it")] = None
     hooks_dir: Annotated[
         Path | None, Meta(description="Folder of executables pre-STEP and post-STEP that run around steps")
     ] = None
@@ -50,6 +59,8 @@ class DeployerSettings(DatabaseSettings, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        given_once(self, "token")
+        given_once(self, "traffic_token")
         if self.colours[0] == self.colours[1]:
             raise ValueError(f"colours: {self.colours[0]!r} is there twice; name two")
 
@@ -59,11 +70,7 @@ class DeployerSettings(DatabaseSettings, frozen=True, kw_only=True):
         return self.colours[0], self.colours[1]
 
     @property
-    def tokens(self) -> Path:
-        """The file of tokens."""
-        return self.token_file or self.state_dir / "deploys.token"
-
-    @property
-    def traffic_token(self) -> Path:
-        """The file of the router's token."""
-        return self.traffic_token_file or self.state_dir / "traffic.token"
+    def traffic_token(self) -> SecretSource:
+        """The router's token."""
+        own = SecretSetting(f"file:{self.state_dir / 'traffic.token'}", name="state_dir")
+        return given(self, "traffic_token") or own

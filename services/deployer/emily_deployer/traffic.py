@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 import anyio
+import anyio.to_thread
 from emily_bus import AskError, Bus, ErrorReply
 from emily_contracts.routing import ChangeTraffic, ColourStatus, RoutingTable, Traffic, TrafficRequest
 from emily_contracts.topics import CHANGE_TRAFFIC, CURRENT_TRAFFIC
+from emily_runtime.secrets import SecretRefused, SecretSource, SecretUnavailable
+from emily_runtime.tokens import TokensUnreadable, first_token
 
 from emily_deployer.errors import StepFailed
 
@@ -50,12 +52,12 @@ class Router:
 
     Args:
         bus: In the root namespace.
-        token_file: Holds `TOKEN`, or `NAME TOKEN`, of who may direct the traffic; read at each change.
+        token: Holds `TOKEN`, or `NAME TOKEN`, of who may direct the traffic; read at each change.
     """
 
-    def __init__(self, bus: Bus, token_file: Path) -> None:
+    def __init__(self, bus: Bus, token: SecretSource) -> None:
         self._bus = bus
-        self._token_file = token_file
+        self._token_source = token
 
     async def now(self) -> Traffic:
         """The routing table and how the colours are."""
@@ -74,7 +76,7 @@ class Router:
             if Roles.of(table) == roles:
                 return
             change = ChangeTraffic(
-                token=self._token(),
+                token=await self._token(),
                 version=table.version,
                 handover=handover,
                 reason=reason[:1000],
@@ -91,14 +93,11 @@ class Router:
         if Roles.of((await self.now()).table) != roles:
             raise StepFailed(f"the router does not direct traffic anew: {said}")
 
-    def _token(self) -> str:
+    async def _token(self) -> str:
         try:
-            words = self._token_file.read_text().split("\n", 1)[0].split()
-        except OSError as failure:
-            raise StepFailed(f"{self._token_file}: {failure.strerror}; name the router's token") from None
-        if not words:
-            raise StepFailed(f"{self._token_file}: holds no token; write TOKEN, or NAME TOKEN")
-        return words[-1]
+            return await anyio.to_thread.run_sync(first_token, self._token_source)
+        except (SecretRefused, SecretUnavailable, TokensUnreadable) as failure:
+            raise StepFailed(f"the router's token: {failure}") from None
 
 
 async def directed(switchboard: Switchboard, roles: Roles, reason: str) -> None:

@@ -13,6 +13,7 @@ from emily_contracts.routing import ChangeTraffic, RoutingTable, Traffic, Traffi
 from emily_contracts.topics import CHANGE_TRAFFIC, CURRENT_TRAFFIC
 from emily_deployer.errors import StepFailed
 from emily_deployer.traffic import Roles, Router, directed
+from emily_runtime.secrets import FileSource
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +70,7 @@ async def directing(settings: BusSettings, table: Table, folder: Path) -> AsyncI
         bus.serve(CHANGE_TRAFFIC, table.change),
         Bus.open(settings, namespace="emily", name="deployer") as own,
     ):
-        yield Router(own, file)
+        yield Router(own, FileSource(file))
 
 
 CANARY = Roles("blue", canary="green", weight=500)
@@ -111,14 +112,16 @@ async def test_a_wrong_or_missing_token_is_said(settings: BusSettings, tmp_path:
     async with directing(settings, Table(), tmp_path) as switchboard:
         assert "the token is not known" in await failure(switchboard)
         (tmp_path / "traffic.token").write_text("")
-        assert "holds no token" in await failure(switchboard)
+        assert "it is empty" in await failure(switchboard)
         (tmp_path / "traffic.token").unlink()
         assert "No such file" in await failure(switchboard)
 
 
 async def test_without_a_router_nothing_is_directed(settings: BusSettings, tmp_path: Path) -> None:
     async with Bus.open(settings, namespace="emily", name="deployer") as bus:
-        assert "the router does not tell its table" in await failure(Router(bus, tmp_path / "none"))
+        assert "the router does not tell its table" in await failure(
+            Router(bus, FileSource(tmp_path / "none"))
+        )
 
 
 async def failure(switchboard: Router) -> str:

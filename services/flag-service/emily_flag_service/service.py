@@ -16,7 +16,7 @@ from emily_flags import InvalidFlag, load_folder
 from emily_postgres import reached, url_of
 from emily_runtime import DatabaseAddress, Life, Service, SettingsError
 from emily_runtime.logs import get_logger
-from emily_runtime.tokens import TokensUnreadable, make_missing, read
+from emily_runtime.tokens import tokens_of
 from litestar import Litestar
 from psycopg_pool import PoolTimeout
 
@@ -46,13 +46,13 @@ class FlagService(Service[FlagServiceSettings]):
     def __init__(self, settings: FlagServiceSettings) -> None:
         super().__init__(settings)
         self._book: Book | None = None
-        self._prepare_tokens()
+        self._tokens = tokens_of(settings, "flags.token")
 
     def http(self, life: Life) -> Litestar:
         """OFREP, and the API of changes."""
         return create_app(
             self._open_book,
-            token_file=self.settings.tokens,
+            tokens=self._tokens,
             allowed_hosts=self.settings.allowed_hosts,
             version=life.version,
         )
@@ -99,17 +99,6 @@ class FlagService(Service[FlagServiceSettings]):
         if self._book is None:
             raise Closed("the flag-service is starting or stopping; ask again in a moment")
         return self._book
-
-    def _prepare_tokens(self) -> None:
-        file = self.settings.tokens
-        try:
-            if self.settings.token_file is None and make_missing(file):
-                _log.info("made a token to change flags with", file=str(file))
-            read(file)
-        except OSError as failure:
-            raise SettingsError(f"token_file={file}: {failure.strerror}; name a file") from None
-        except TokensUnreadable as failure:
-            raise SettingsError(f"token_file={file}: {failure}") from None
 
 
 async def _beat(book: Book, settings: FlagServiceSettings, life: Life) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from emily_runtime import DatabaseSettings
+from emily_runtime.secrets.reference import REFERENCES, SecretReference
+from emily_runtime.secrets.setting import given_once
 from msgspec import Meta
 
 
@@ -19,10 +21,14 @@ class FlagServiceSettings(DatabaseSettings, frozen=True, kw_only=True):
         Path | None,
         Meta(description="Folder of flag files that are loaded at the start, such as infra/flags"),
     ] = None
-    token_file: Annotated[
-        Path | None,
-        Meta(description="Lines NAME TOKEN of who may change flags; else state_dir/flags.token, made anew"),
+    token_secret: Annotated[
+        SecretReference | None,
+        Meta(
+            description=f"Where the lines NAME TOKEN of who may change flags are: {REFERENCES}; "
+            "else state_dir/flags.token, made anew"
+        ),
     ] = None
+    token_file: Annotated[Path | None, Meta(description="File that holds those lines")] = None
     heartbeat_s: Annotated[
         float, Meta(ge=0.05, le=300, description="The flags are said again at least this often")
     ] = 5.0
@@ -30,7 +36,6 @@ class FlagServiceSettings(DatabaseSettings, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="Names in the Host header that are served, against DNS rebinding")
     ] = ("localhost", "127.0.0.1", "::1")
 
-    @property
-    def tokens(self) -> Path:
-        """The file of tokens."""
-        return self.token_file or self.state_dir / "flags.token"
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given_once(self, "token")

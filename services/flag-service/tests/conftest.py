@@ -18,8 +18,9 @@ from emily_flag_service.store.store import SCHEMA, Store, migrations, opened
 from emily_flags import load_folder
 from emily_postgres.migrating import Database as Schema
 from emily_postgres.testing import database, grown, server_url, url
+from emily_runtime.secrets import FileSource
 from emily_runtime.testing import ServiceProcess
-from emily_runtime.tokens import make_missing
+from emily_runtime.tokens import Tokens, make_missing
 from litestar import Litestar
 from prometheus_client import CollectorRegistry
 
@@ -71,7 +72,9 @@ def token_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def app(book: Book, token_file: Path) -> Litestar:
     """The application, as the service serves it."""
-    return create_app(lambda: book, token_file=token_file, allowed_hosts=("localhost",), version="1")
+    return create_app(
+        lambda: book, tokens=Tokens(FileSource(token_file)), allowed_hosts=("localhost",), version="1"
+    )
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from emily_contracts.topics import EXPERIENCE, STANDING
 from emily_postgres import reached, url_of
 from emily_runtime import DatabaseAddress, Life, Service
 from emily_runtime.logs import get_logger
+from emily_runtime.secrets.setting import given
 from litestar import Litestar
 from psycopg_pool import PoolTimeout
 
@@ -162,7 +163,7 @@ def _embedder(settings: MemorySettings, kind: str) -> Embedder:
             url=settings.embedder_url,
             model=settings.embedder_model,
             dimension=settings.embedder_dimension,
-            api_key_file=settings.embedder_key_file,
+            api_key=given(settings, "embedder_key"),
         )
     return choose(kind, threads=settings.embedder_threads, endpoint=endpoint)
 

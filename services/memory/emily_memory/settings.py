@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from emily_runtime import DatabaseSettings
+from emily_runtime.secrets.reference import REFERENCES, SecretReference
+from emily_runtime.secrets.setting import given_once
 from msgspec import Meta
 
 from emily_memory.embedding import Kind
@@ -28,7 +30,10 @@ class MemorySettings(DatabaseSettings, frozen=True, kw_only=True):
     ] = None
     embedder_model: Annotated[str, Meta(description="Its model")] = ""
     embedder_dimension: Annotated[int, Meta(ge=1, le=4000, description="Of its vectors")] = 384
-    embedder_key_file: Annotated[Path | None, Meta(description="File that holds the key of the API")] = None
+    embedder_key_secret: Annotated[
+        SecretReference | None, Meta(description=f"Where the key of the API is: {REFERENCES}")
+    ] = None
+    embedder_key_file: Annotated[Path | None, Meta(description="File that holds it")] = None
     queue: Annotated[int, Meta(ge=1, description="Episodes that wait to be written; more are refused")] = 4096
     probe_share: Annotated[
         float, Meta(ge=0, le=1, description="Of recalls that are run again exactly, to measure recall")
@@ -51,5 +56,6 @@ class MemorySettings(DatabaseSettings, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        given_once(self, "embedder_key")
         if self.embedder == "http" and (self.embedder_url is None or not self.embedder_model):
             raise ValueError("embedder: http needs embedder_url and embedder_model")

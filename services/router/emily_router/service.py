@@ -20,7 +20,7 @@ from emily_contracts.topics import (
 from emily_flags import following_on
 from emily_runtime import DatabaseAddress, Life, Service
 from emily_runtime.logs import get_logger
-from emily_runtime.tokens import make_missing
+from emily_runtime.tokens import tokens_of
 from litestar import Litestar
 
 from emily_router.api import create_app
@@ -55,6 +55,7 @@ class Router(Service[RouterSettings]):
         super().__init__(settings)
         self._traffic: Traffic | None = None
         self._desk: Desk | None = None
+        self._tokens = tokens_of(settings, "traffic.token")
 
     def http(self, life: Life) -> Litestar:
         """The public API."""
@@ -63,7 +64,6 @@ class Router(Service[RouterSettings]):
     async def main(self, life: Life) -> None:
         """Lets traffic through; once stopping, takes nothing more in and gives out what is owed."""
         settings, folder = self.settings, self.settings.state_dir / "router"
-        make_missing(settings.tokens)
         async with AsyncExitStack() as stack:
             journal = await self._journal(folder, life)
             if journal is None:
@@ -93,7 +93,7 @@ class Router(Service[RouterSettings]):
                 variants=variants,
             )
             switching = Switching(board, keeper, metrics)
-            desk = Desk(switching, keeper, traffic.colours.traffic, settings.tokens)
+            desk = Desk(switching, keeper, traffic.colours.traffic, self._tokens)
             heard = {
                 colour: await stack.enter_async_context(lane.bus.subscribe(PERCEPT, DECISION))
                 for colour, lane in lanes.items()

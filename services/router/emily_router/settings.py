@@ -8,6 +8,8 @@ from typing import Annotated
 from emily_contracts.constraints import Name
 from emily_contracts.routing import Colour
 from emily_runtime import DatabaseSettings
+from emily_runtime.secrets.reference import REFERENCES, SecretReference
+from emily_runtime.secrets.setting import given_once
 from msgspec import Meta
 
 
@@ -26,10 +28,14 @@ class RouterSettings(DatabaseSettings, frozen=True, kw_only=True):
     colour: Annotated[
         Colour, Meta(description="The one that answers until traffic is directed for the first time")
     ] = "blue"
-    token_file: Annotated[
-        Path | None,
-        Meta(description="Lines NAME TOKEN of who may direct it; else state_dir/traffic.token, made anew"),
+    token_secret: Annotated[
+        SecretReference | None,
+        Meta(
+            description=f"Where the lines NAME TOKEN of who may direct it are: {REFERENCES}; "
+            "else state_dir/traffic.token, made anew"
+        ),
     ] = None
+    token_file: Annotated[Path | None, Meta(description="File that holds those lines")] = None
     standby: Annotated[
         bool, Meta(description="Wait while another router lives in state_dir, and take over when it ends")
     ] = False
@@ -54,10 +60,6 @@ class RouterSettings(DatabaseSettings, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        given_once(self, "token")
         if self.colour not in self.colours:
             raise ValueError(f"colour: {self.colour!r} is not among colours; add it there")
-
-    @property
-    def tokens(self) -> Path:
-        """The file of tokens."""
-        return self.token_file or self.state_dir / "traffic.token"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 from emily_runtime.errors import SecretUnavailable
+from emily_runtime.loading import load_settings
 from emily_runtime.logs import get_logger
 from emily_runtime.secrets.environment import EnvironmentSource
 from emily_runtime.secrets.file import FileSource
@@ -17,7 +19,6 @@ from emily_runtime.secrets.infisical_settings import InfisicalSettings
 from emily_runtime.secrets.reference import Reference, referred
 from emily_runtime.secrets.secret import Secret
 from emily_runtime.secrets.source import SecretSource
-from emily_runtime.settings import load_settings
 
 INFISICAL = "infisical"
 """Whose settings are `EMILY_INFISICAL_*`."""
@@ -29,7 +30,8 @@ class Secrets:
     """The secrets that a process refers to; keep one as long as the process, for what it holds and compares.
 
     The log of a service says in each line who it is and when; a reading adds which secret, what for, how it
-    ended (`read`, `refused`, `unavailable`), and whether it is another value than the last time.
+    ended (`read`, `refused`, `unavailable`), and whether it is another value than the last time. One that
+    gives what the last gave is told at level debug.
     """
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
@@ -51,16 +53,22 @@ class Secrets:
             SecretUnavailable: Its server is away, and no value is held that is young enough.
         """
         place = referred(reference)
-        outcome, rotated = "refused", False
+        outcome, before = "refused", None
         try:
             secret = self._source(place).read()
-            outcome, rotated = "read", self._is_other(place, secret)
+            outcome, before = "read", self._swapped(place, secret)
         except SecretUnavailable:
             outcome = "unavailable"
             raise
         finally:
-            _log.info(
-                "secret asked for", reference=str(place), purpose=purpose, outcome=outcome, rotated=rotated
+            same = before is not None and before == secret
+            _log.log(
+                logging.DEBUG if same else logging.INFO,
+                "secret asked for",
+                reference=str(place),
+                purpose=purpose,
+                outcome=outcome,
+                rotated=before is not None and not same,
             )
         return secret
 
@@ -85,8 +93,9 @@ class Secrets:
         server, settings = self._infisical
         return InfisicalSource(server, place.place, ttl_s=settings.ttl_s, max_age_s=settings.max_age_s)
 
-    def _is_other(self, place: Reference, secret: Secret) -> bool:
+    def _swapped(self, place: Reference, secret: Secret) -> Secret | None:
+        """The one that was read before, in whose place this one comes."""
         with self._lock:
             before = self._last.get(place)
             self._last[place] = secret
-            return before is not None and before != secret
+            return before

@@ -16,6 +16,8 @@ _FILE = r"file:.+"
 _INFISICAL = r"infisical:/([A-Za-z0-9_-]+/)*[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _PLACES = {"env": _ENVIRONMENT, "file": _FILE, "infisical": _INFISICAL}
 
+REFERENCES = "env:NAME, file:PATH or infisical:/PATH/NAME"
+"""How people are told what a reference looks like."""
 SecretReference = Annotated[str, Meta(pattern=f"^({'|'.join(_PLACES.values())})$")]
 """Of a setting that names a secret."""
 LocalReference = Annotated[str, Meta(pattern=f"^({_ENVIRONMENT}|{_FILE})$")]
@@ -42,6 +44,6 @@ def referred(text: str) -> Reference:
         if re.fullmatch(_PLACES[kind], text):
             return Reference(kind, text.removeprefix(f"{kind}:"))
     raise SecretRefused(
-        "a reference to a secret is env:NAME, file:PATH or infisical:/PATH/NAME, and what is given is none; "
+        f"a reference to a secret is {REFERENCES}, and what is given is none; "
         "it is not shown, as it may be the secret itself"
     )

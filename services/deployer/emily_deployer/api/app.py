@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Any
 
 from emily_runtime.problems import Problem, ProblemError
 from emily_runtime.rest import HANDLERS, StrictRequest, only_from, respond
-from emily_runtime.tokens import TokensUnreadable, Unauthorised, owner_of_header
+from emily_runtime.tokens import Tokens, TokensUnreadable, Unauthorised
 from litestar import Litestar, Request, Response, Router
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
@@ -28,19 +27,19 @@ type _Answer = Response[Problem]
 
 
 def create_app(
-    open_desk: Callable[[], Desk], *, token_file: Path, allowed_hosts: Collection[str], version: str
+    open_desk: Callable[[], Desk], *, tokens: Tokens, allowed_hosts: Collection[str], version: str
 ) -> Litestar:
     """The ASGI application.
 
     Args:
         open_desk: Gives the desk, or raises `Closed` while there is none.
-        token_file: Of those who may deploy.
+        tokens: Of those who may deploy.
         allowed_hosts: Names under which it is asked, and whose pages may ask.
         version: Of the service.
     """
 
-    def who_asks(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        connection.state.author = owner_of_header(connection.headers.get("authorization"), token_file)
+    async def who_asks(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        connection.state.author = await tokens.owner_of_header(connection.headers.get("authorization"))
 
     return Litestar(
         [Router("/api/v1/deploys", route_handlers=deploys.ROUTES, guards=[who_asks])],

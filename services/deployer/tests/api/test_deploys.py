@@ -13,7 +13,8 @@ from emily_deployer.api.app import create_app
 from emily_deployer.desk import Desk
 from emily_deployer.errors import Closed
 from emily_deployer.testing import COLOURS, World
-from emily_runtime.tokens import make_missing
+from emily_runtime.secrets import FileSource
+from emily_runtime.tokens import Tokens, make_missing
 
 PROBLEM = "application/problem+json"
 ROOT = "/api/v1/deploys"
@@ -35,7 +36,9 @@ async def app(world: World, token_file: Path) -> AsyncIterator[Any]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(machine.run)
             desk = Desk(machine, world, world, COLOURS)
-            yield create_app(lambda: desk, token_file=token_file, allowed_hosts=("localhost",), version="1")
+            yield create_app(
+                lambda: desk, tokens=Tokens(FileSource(token_file)), allowed_hosts=("localhost",), version="1"
+            )
             tasks.cancel_scope.cancel()
 
 
@@ -149,7 +152,9 @@ async def test_before_there_are_records_it_says_so(token_file: Path) -> None:
     def closed() -> Desk:
         raise Closed("the deployer is starting")
 
-    app: Any = create_app(closed, token_file=token_file, allowed_hosts=("localhost",), version="1")
+    app: Any = create_app(
+        closed, tokens=Tokens(FileSource(token_file)), allowed_hosts=("localhost",), version="1"
+    )
     headers = {"Authorization": f"Bearer {token_file.read_text().split()[1]}"}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from emily_flags import InvalidFlag
 from emily_runtime.problems import Problem, ProblemError
 from emily_runtime.rest import HANDLERS, StrictRequest, only_from, respond
-from emily_runtime.tokens import TokensUnreadable, Unauthorised
+from emily_runtime.tokens import Tokens, TokensUnreadable, Unauthorised
 from litestar import Litestar, Request, Response, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -31,19 +30,19 @@ type _Answer = Response[Problem]
 
 
 def create_app(
-    open_book: Callable[[], Book], *, token_file: Path, allowed_hosts: Collection[str], version: str
+    open_book: Callable[[], Book], *, tokens: Tokens, allowed_hosts: Collection[str], version: str
 ) -> Litestar:
     """The ASGI application.
 
     Args:
         open_book: Gives the flags, or raises `Closed` while there are none.
-        token_file: Of those who may change them.
+        tokens: Of those who may change them.
         allowed_hosts: Names under which it is asked, and whose pages may ask.
         version: Of the service.
     """
     return Litestar(
         [
-            Router("/api/v1/flags", route_handlers=flags.ROUTES, guards=[flags.who_asks(token_file)]),
+            Router("/api/v1/flags", route_handlers=flags.ROUTES, guards=[flags.who_asks(tokens)]),
             Router(
                 "/",
                 route_handlers=ofrep.ROUTES,

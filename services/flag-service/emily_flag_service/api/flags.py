@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated, Any
 
 from emily_flags import InvalidFlag
 from emily_runtime.problems import Problem, ProblemError
 from emily_runtime.rest import StrictRequest, responses
-from emily_runtime.tokens import owner_of_header
+from emily_runtime.tokens import Tokens
 from litestar import Response, delete, get, put
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
@@ -54,11 +53,13 @@ def _problems(*statuses: int) -> dict[int, ResponseSpec]:
     return responses(Problem, *statuses)
 
 
-def who_asks(token_file: Path) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+def who_asks(
+    tokens: Tokens,
+) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
     """A guard that lets only owners of tokens in, and notes whose token it was."""
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        connection.state.author = owner_of_header(connection.headers.get("authorization"), token_file)
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        connection.state.author = await tokens.owner_of_header(connection.headers.get("authorization"))
 
     return guard
 

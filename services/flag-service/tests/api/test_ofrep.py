@@ -10,6 +10,8 @@ import pytest
 from emily_flag_service.api.app import create_app
 from emily_flag_service.book import Book
 from emily_flag_service.errors import Closed
+from emily_runtime.secrets import FileSource
+from emily_runtime.tokens import Tokens
 
 CANARY = "enable_gflownet_v2"
 STATIC = "enable_alpha_phase_reset"
@@ -87,7 +89,9 @@ async def test_before_the_flags_are_there_it_says_when_to_ask_again(tmp_path: Pa
     def closed() -> Book:
         raise Closed("the flag-service is starting")
 
-    app: Any = create_app(closed, token_file=tmp_path / "token", allowed_hosts=("localhost",), version="1")
+    app: Any = create_app(
+        closed, tokens=Tokens(FileSource(tmp_path / "token")), allowed_hosts=("localhost",), version="1"
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         answer = await client.post(f"/ofrep/v1/evaluate/flags/{STATIC}", json={})
     assert (answer.status_code, answer.json()["errorCode"]) == (503, "PROVIDER_NOT_READY")

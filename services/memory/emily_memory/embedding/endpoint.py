@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+from emily_runtime.secrets import SecretRefused, SecretSource
 
 from emily_memory.embedding.errors import EmbedderUnusable
 from emily_memory.embedding.pinned import digest
@@ -19,7 +19,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         url: Base of the API, such as http://127.0.0.1:8000/v1.
         model: As the server names it.
         dimension: Of its vectors.
-        api_key_file: File that holds the key, if it wants one.
+        api_key: Gives the key, if it wants one; asked anew for each batch.
         deadline_s: For one batch, all attempts and pauses in it.
         attempts: Most tries of one batch.
         batch: Most texts of one request.
@@ -32,7 +32,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     model: str
     dimension: int
-    api_key_file: Path | None = None
+    api_key: SecretSource | None = None
     deadline_s: float = 10.0
     attempts: int = 3
     batch: int = 64
@@ -44,7 +44,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             raise EmbedderUnusable("embedder_url: must be like http://127.0.0.1:8000/v1")
         if parts.username or parts.password:
             raise EmbedderUnusable(
-                "embedder_url: must hold no user or password; name a file of the key in embedder_key_file"
+                "embedder_url: must hold no user or password; say where the key is in embedder_key_secret"
             )
         if not self.model:
             raise EmbedderUnusable("embedder_model: is empty; name the model as the server does")
@@ -82,14 +82,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """What every request carries.
 
         Raises:
-            EmbedderUnusable: The file of the key can't be read, or holds none.
+            EmbedderUnusable: The key can't be read, or is none.
+            SecretUnavailable: The server that keeps it is away.
         """
-        if self.api_key_file is None:
+        if self.api_key is None:
             return {}
         try:
-            key = self.api_key_file.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise EmbedderUnusable(f"embedder_key_file: {self.api_key_file} can't be read as text") from error
-        if not key or not key.isprintable():
-            raise EmbedderUnusable(f"embedder_key_file: {self.api_key_file} must hold the key, on one line")
+            key = self.api_key.read().reveal().strip()
+        except SecretRefused as refusal:
+            raise EmbedderUnusable(f"embedder_key_secret: {refusal}") from None
+        if not (key and key.isascii() and key.isprintable()):
+            raise EmbedderUnusable("embedder_key_secret: must hold the key, in ASCII, on one line")
         return {"Authorization": f"Bearer {key}"}

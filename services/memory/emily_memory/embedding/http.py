@@ -12,10 +12,11 @@ from itertools import batched, count
 import httpx
 import msgspec
 import numpy as np
+from emily_runtime.secrets import SecretUnavailable
 from numpy.typing import NDArray
 
 from emily_memory.embedding.endpoint import Endpoint
-from emily_memory.embedding.errors import EmbedderDown
+from emily_memory.embedding.errors import EmbedderDown, EmbedderUnusable
 from emily_memory.embedding.reading import readable
 from emily_memory.embedding.vectors import unit_rows
 
@@ -25,8 +26,8 @@ _BYTES_PER_NUMBER = 32
 _OTHER_BYTES = 65_536
 _HINTS = {
     400: "the server refuses the request; check embedder_model",
-    401: "the server wants another key; check embedder_key_file",
-    403: "the key may not do this; check embedder_key_file and embedder_model",
+    401: "the server wants another key; check embedder_key_secret or embedder_key_file",
+    403: "the key may not do this; check embedder_key_secret or embedder_key_file and embedder_model",
     404: "nothing there; check embedder_url and embedder_model",
 }
 
@@ -58,12 +59,14 @@ class HttpEmbedder:
 
     Raises:
         EmbedderUnusable: The key can't be read.
+        SecretUnavailable: The server that keeps it is away.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.space = endpoint.space
         self._endpoint = endpoint
-        headers = {"Accept-Encoding": "identity", "Content-Type": "application/json", **endpoint.headers()}
+        endpoint.headers()  # what is wrong with the key is said at the start
+        headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
         client = httpx.Client(headers=headers, follow_redirects=False)
         self._client = client
         self.close = weakref.finalize(self, client.close)
@@ -94,9 +97,10 @@ class HttpEmbedder:
             {"model": self._endpoint.model, "input": texts, "encoding_format": "float"}
         )
         deadline = time.monotonic() + self._endpoint.deadline_s
+        key = self._key()
         for attempt in count(1):
             try:
-                answer = self._post(body, limit=self._longest_answer(len(texts)), deadline=deadline)
+                answer = self._post(body, key, limit=self._longest_answer(len(texts)), deadline=deadline)
             except _Again as again:
                 pause = BACKOFF_S * 2 ** (attempt - 1) if again.pause_s is None else again.pause_s
                 if attempt >= self._endpoint.attempts or time.monotonic() + pause >= deadline:
@@ -106,11 +110,19 @@ class HttpEmbedder:
                 break
         return self._vectors(answer, len(texts))
 
-    def _post(self, body: bytes, *, limit: int, deadline: float) -> bytes:
+    def _key(self) -> dict[str, str]:
+        try:
+            return self._endpoint.headers()
+        except (EmbedderUnusable, SecretUnavailable) as failure:
+            raise self._down(str(failure)) from None
+
+    def _post(self, body: bytes, key: dict[str, str], *, limit: int, deadline: float) -> bytes:
         left = max(deadline - time.monotonic(), 0.001)
         answer = bytearray()
         try:
-            with self._client.stream("POST", self._endpoint.address, content=body, timeout=left) as response:
+            with self._client.stream(
+                "POST", self._endpoint.address, content=body, headers=key, timeout=left
+            ) as response:
                 self._check(response)
                 for chunk in response.iter_bytes():
                     answer += chunk

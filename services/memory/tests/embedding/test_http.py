@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from emily_memory.embedding import EmbedderDown, EmbedderUnusable, Endpoint
 from emily_memory.embedding.http import HttpEmbedder, _pause_s
+from emily_runtime.secrets import FileSource
 
 DIMENSION = 8
 
@@ -137,7 +138,7 @@ def test_the_key_is_sent_and_never_shown(
     file = tmp_path / "key"
     file.write_text("open-sesame\n")
     caplog.set_level(0)
-    remote = embedder(server, api_key_file=file)
+    remote = embedder(server, api_key=FileSource(file))
     remote.embed(["a"])
     server.script = [(401, {}, b"wrong key: open-sesame")]
     with pytest.raises(EmbedderDown) as caught:
@@ -151,8 +152,24 @@ def test_a_key_file_that_holds_no_key_is_named(server: Server, tmp_path: Path, c
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(EmbedderUnusable, match=r"^embedder_key_file: "):
-        embedder(server, api_key_file=file)
+    with pytest.raises(EmbedderUnusable, match=r"^embedder_key_secret: "):
+        embedder(server, api_key=FileSource(file))
+
+
+def test_a_rotated_key_is_sent_with_the_next_request_and_one_that_is_gone_is_said(
+    server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("open-sesame\n")
+    remote = embedder(server, api_key=FileSource(file))
+    remote.embed(["a"])
+    file.write_text("another")
+    remote.embed(["a"])
+    sent = [headers["Authorization"] for _, headers in server.requests]
+    assert sent == ["Bearer open-sesame", "Bearer another"]
+    file.unlink()
+    with pytest.raises(EmbedderDown, match=r"embedder_key_secret: .*No such file"):
+        remote.embed(["a"])
 
 
 @pytest.mark.parametrize(
@@ -184,8 +201,8 @@ def test_a_server_that_wants_a_pause_beyond_the_deadline_is_not_waited_for(serve
     ("status", "hint"),
     [
         (400, "check embedder_model"),
-        (401, "check embedder_key_file"),
-        (403, "check embedder_key_file"),
+        (401, "check embedder_key_secret"),
+        (403, "check embedder_key_secret"),
         (404, "check embedder_url"),
         (307, "check embedder_url"),
         (204, "check embedder_url"),
@@ -265,7 +282,7 @@ def test_numbers_at_the_edge_of_double_precision_still_give_unit_length(server: 
     [
         ({"url": "127.0.0.1:8000"}, "embedder_url"),
         ({"url": "file:///etc/passwd"}, "embedder_url"),
-        ({"url": "http://user:secret@127.0.0.1/"}, "embedder_url"),  # pragma: allowlist secret
+        ({"url": "http://user:hunter2@127.0.0.1/"}, "embedder_url"),  # pragma: allowlist secret
         ({"model": ""}, "embedder_model"),
         ({"dimension": 0}, "embedder_dimension"),
         ({"dimension": 4001}, "embedder_dimension"),
@@ -279,7 +296,7 @@ def test_numbers_at_the_edge_of_double_precision_still_give_unit_length(server: 
 def test_a_setting_out_of_bounds_is_named(settings: dict[str, Any], field: str) -> None:
     with pytest.raises(EmbedderUnusable, match=rf"^{field}: ") as caught:
         Endpoint(**{"url": "http://127.0.0.1/v1", "model": "m", "dimension": 8, **settings})
-    assert "secret" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_another_url_model_or_dimension_is_another_space() -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from emily_bus import AskRefused, Bus
 from emily_contracts.routing import ChangeTraffic, Traffic, TrafficRequest
 from emily_contracts.topics import CHANGE_TRAFFIC, CURRENT_TRAFFIC
-from emily_runtime.tokens import TokensUnreadable, Unauthorised, owner_of
+from emily_runtime.tokens import Tokens, TokensUnreadable, Unauthorised
 
 from emily_router.errors import RouterError
 from emily_router.routing.keeping import Keeper
@@ -23,7 +22,7 @@ class Desk:
         switching: Does what is ordered.
         keeper: Of the routing table.
         now: Of the attribute.
-        token_file: Lines NAME TOKEN, read at each order.
+        tokens: Of those who may order, read at each order.
 
     Attributes:
         now: Gives the table that holds and how the colours are.
@@ -34,12 +33,12 @@ class Desk:
         switching: Switching,
         keeper: Keeper,
         now: Callable[[], Traffic],
-        token_file: Path,
+        tokens: Tokens,
     ) -> None:
         self._switching = switching
         self._keeper = keeper
         self.now = now
-        self._token_file = token_file
+        self._tokens = tokens
 
     @property
     def behind(self) -> str:
@@ -51,10 +50,10 @@ class Desk:
 
         Raises:
             Unauthorised: The token is not known.
-            TokensUnreadable: The file of tokens can't be read.
+            TokensUnreadable: The tokens can't be read.
             RouterError: See `Switching.change`.
         """
-        author = owner_of(order.token, self._token_file)
+        author = await self._tokens.owner(order.token)
         await self._switching.change(order, author=author)
         return self.now()
 
