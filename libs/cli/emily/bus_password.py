@@ -7,8 +7,8 @@ import secrets
 from pathlib import Path
 
 from emily_bus.settings import EMBEDDED_USER
+from emily_runtime.secrets.trail import Trail
 
-from emily.secret_trail import Trail
 from emily.system import Layout
 
 PASSWORD_BYTES = 24

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from emily_runtime.errors import TrailBroken
 from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -30,13 +31,17 @@ DEFAULT_STATE_DIR = Path(".emily")
 
 
 def reports_errors[**P](command: Callable[P, None]) -> Callable[P, None]:
-    """A command that turns a `CommandError` into a message on stderr and its exit code."""
+    """A command that turns a `CommandError` into a message on stderr and its exit code.
+
+    An audit trail that was changed is told too, whatever command comes upon it.
+    """
 
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except CommandError as failure:
+        except (CommandError, TrailBroken) as raised:
+            failure = raised if isinstance(raised, CommandError) else CommandError(str(raised))
             if kwargs.get("as_json"):
                 print_json({"error": failure.message, "remedy": failure.remedy})
             err.print(f"[bold red]error:[/] {escape(failure.message)}", highlight=False, soft_wrap=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
+from emily_runtime.secrets.trail import Trail
 
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
 from emily.errors import CommandError
-from emily.secret_trail import Trail
 
 OF_DATABASE = "postgres_password"
 ADDRESSES = (

@@ -15,13 +15,13 @@ from emily_runtime import SettingsError
 from emily_runtime.loading import CONFIG_FILE
 from emily_runtime.logs import configure_logs
 from emily_runtime.secrets import Secrets, SecretUnavailable, referred
+from emily_runtime.secrets.trail import Entry, Trail
 from rich.table import Table
 
 from emily import secret_rotate as rotation
 from emily.console import DEFAULT_STATE_DIR, AsJson, StateDir, reports_errors, tell
 from emily.errors import CommandError, PartialAnswer
 from emily.secret_list import OWNED, POLICY, standing
-from emily.secret_trail import Entry, Trail
 
 app = typer.Typer(
     help="Look at secrets, rotate them, and see who did; none is ever shown.",

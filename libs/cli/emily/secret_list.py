@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from emily.secret_trail import Trail
+from emily_runtime.secrets.trail import Trail
 
 POLICY = timedelta(days=90)
 """After which a secret is rotated."""
@@ -65,7 +65,7 @@ def standing(state_dir: Path) -> Iterable[Standing]:
     """Every secret that is there.
 
     Raises:
-        CommandError: The audit trail is broken.
+        TrailBroken: The audit trail is.
     """
     entries, _ = Trail(state_dir).verified()
     told = {entry.secret: entry.at for entry in entries}

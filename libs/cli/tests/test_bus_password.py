@@ -6,8 +6,8 @@ from pathlib import Path
 
 from emily.bus import settings
 from emily.bus_password import make_password
-from emily.secret_trail import NAME, Trail
 from emily.system import Layout
+from emily_runtime.secrets.trail import NAME, Trail
 
 
 def test_it_is_made_once_and_nobody_else_may_read_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Secrets of Emily's own: how old they are, others instead, and a record that nobody can change unseen."""
+"""Secrets of Emily's own: how old they are, and others instead."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from emily.app import app
-from emily.errors import CommandError
 from emily.init import ADDRESSES, make_secrets
 from emily.secret_rotate import verifier
-from emily.secret_trail import NAME, Entry, Trail
 from emily_postgres.testing import grow, grown, server_url, url
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from emily_runtime.secrets.trail import Trail
 from typer.testing import CliRunner, Result
 
 __all__ = ["grow", "grown", "server_url", "url"]
@@ -83,45 +80,6 @@ def test_what_can_not_be_rotated_is_told_and_not_on_record(state_dir: Path, secr
     refused = secrets("rotate", secret, state_dir=state_dir)
     assert (refused.exit_code, reason in refused.output) == (1, True)
     assert Trail(state_dir).verified()[0] == ()
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(data=st.data())
-def test_no_byte_of_the_record_can_be_changed_and_no_line_removed_unseen(
-    tmp_path: Path, data: st.DataObject
-) -> None:
-    trail, file = Trail(tmp_path), tmp_path / NAME
-    file.unlink(missing_ok=True)
-    for number in range(4):
-        trail.append(f"secret-{number}", "rotated")
-    whole = file.read_bytes()
-    lines = whole.splitlines(keepends=True)
-    if data.draw(st.booleans()):
-        del lines[data.draw(st.integers(0, 2))]
-        changed = b"".join(lines)
-    else:
-        place = data.draw(st.integers(0, len(whole) - len(lines[-1]) - 1))
-        byte = data.draw(st.integers(0, 255).filter(lambda value: value != whole[place]))
-        changed = whole[:place] + bytes([byte]) + whole[place + 1 :]
-    file.write_bytes(changed)
-    with pytest.raises(CommandError, match="is not what was written there"):
-        trail.verified()
-    with pytest.raises(CommandError):
-        trail.append("another", "made")
-    assert file.read_bytes() == changed
-
-
-def test_last_line_has_a_hash_that_shows_when_it_was_cut_off(tmp_path: Path) -> None:
-    trail, file = Trail(tmp_path), tmp_path / NAME
-    heads = []
-    for number in range(3):
-        trail.append(f"secret-{number}", "made")
-        heads.append(trail.verified()[1])
-    assert len(set(heads)) == 3
-    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:2]))
-    entries, head = trail.verified()
-    assert (len(entries), head) == (2, heads[1])
-    assert isinstance(entries[0], Entry)
 
 
 def test_verifier_is_the_one_that_postgresql_itself_makes(url: str) -> None:

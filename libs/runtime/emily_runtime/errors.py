@@ -25,3 +25,7 @@ class SecretRefused(SettingsError):
 
 class SecretUnavailable(Exception):
     """A secret whose server can't be asked now, and of which no value is held that is young enough."""
+
+
+class TrailBroken(SettingsError):
+    """The audit trail of secrets is not what was written there; the message names the line and the remedy."""

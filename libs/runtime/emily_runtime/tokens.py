@@ -14,6 +14,7 @@ from emily_runtime.errors import SecretRefused, SecretUnavailable, SettingsError
 from emily_runtime.logs import get_logger
 from emily_runtime.secrets import FileSource, SecretSource
 from emily_runtime.secrets.setting import SecretSetting, given
+from emily_runtime.secrets.trail import Trail
 from emily_runtime.settings import ServiceSettings
 
 SHORTEST = 16
@@ -87,18 +88,19 @@ class Tokens:
         return {words[0]: words[1] for words in lines}
 
 
-def tokens_of(settings: ServiceSettings, file: str) -> Tokens:
+def tokens_of(settings: ServiceSettings, file: str, *, by: str) -> Tokens:
     """Those that `token_secret` or `token_file` of the settings name; else of a file in the state folder.
 
     Args:
         settings: Of the service.
         file: Its name there; it is made with a first token where there is none.
+        by: The service, for the audit trail.
 
     Raises:
         SettingsError: They can't be read or made, or are none.
         SecretUnavailable: The server that keeps them is away.
     """
-    source = given(settings, "token") or _own(settings.state_dir / file)
+    source = given(settings, "token") or _own(settings.state_dir / file, by)
     tokens = Tokens(source)
     try:
         tokens.read()
@@ -107,19 +109,28 @@ def tokens_of(settings: ServiceSettings, file: str) -> Tokens:
     return tokens
 
 
-def make_missing(file: Path, name: str = FIRST_NAME) -> bool:
+def make_missing(file: Path, *, by: str) -> bool:
     """Make a file with one token that only its owner can read, unless there is one; whether it was made.
 
+    Args:
+        file: In a state folder, whose audit trail gets a line.
+        by: The service that makes it.
+
     Raises:
+        TrailBroken: The trail is; nothing is made.
         OSError: It can't be written.
     """
+    if file.exists():
+        return False
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with (
+            Trail(file.parent).making(file.name, by=by),
+            os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made,
+        ):
+            made.write(f"{FIRST_NAME} {secrets.token_urlsafe(32)}\n")
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w") as made:
-        made.write(f"{name} {secrets.token_urlsafe(32)}\n")
     return True
 
 
@@ -159,9 +170,9 @@ def read(file: Path) -> dict[str, str]:
     return Tokens(FileSource(file)).read()
 
 
-def _own(file: Path) -> SecretSource:
+def _own(file: Path, by: str) -> SecretSource:
     try:
-        if make_missing(file):
+        if make_missing(file, by=by):
             _log.info("made a token", file=str(file))
     except OSError as failure:
         raise SettingsError(f"{file}: {failure.strerror}; name one with token_secret") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import stat
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import pytest
 from emily_runtime import ServiceSettings, SettingsError
 from emily_runtime.secrets import FileSource, SecretRefused, SecretUnavailable
 from emily_runtime.secrets.reference import SecretReference
+from emily_runtime.secrets.trail import NAME, Trail
 from emily_runtime.tokens import (
     Tokens,
     TokensUnreadable,
@@ -87,10 +89,27 @@ async def test_a_token_that_was_taken_out_is_not_known_any_more(file: Path, toke
 
 def test_a_token_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
     file = tmp_path / "new" / "tokens"
-    assert make_missing(file)
+    assert make_missing(file, by="desk")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(read(file)) == ["operator"]
-    assert not make_missing(file)
+    assert not make_missing(file, by="desk")
+
+
+def test_a_token_that_is_made_is_on_record_without_its_value(tmp_path: Path) -> None:
+    tokens = tokens_of(DeskSettings(state_dir=tmp_path), "desk.token", by="desk")
+    tokens_of(DeskSettings(state_dir=tmp_path), "desk.token", by="desk")
+    (entry,), _ = Trail(tmp_path).verified()
+    assert (entry.secret, entry.act, entry.who) == ("desk.token", "made", f"desk as {getpass.getuser()}")
+    assert tokens.read()["operator"] not in (tmp_path / NAME).read_text()
+
+
+def test_no_token_is_made_where_the_record_was_changed(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text("somebody was here\n")
+    with pytest.raises(SettingsError, match="line 1 is not what was written there"):
+        tokens_of(DeskSettings(state_dir=tmp_path), "desk.token", by="desk")
+    assert not (tmp_path / "desk.token").exists()
+    (tmp_path / "desk.token").write_text(f"ann {ANN}")
+    assert tokens_of(DeskSettings(state_dir=tmp_path), "desk.token", by="desk").read() == {"ann": ANN}
 
 
 @pytest.mark.parametrize("content", [ANN, f"ann {ANN}", f"ann {ANN}\nbob {BOB}\n"])
@@ -115,12 +134,12 @@ async def test_tokens_are_those_that_the_settings_refer_to(
         (DeskSettings(state_dir=tmp_path, token_secret=f"file:{file}"), "ann"),
         (DeskSettings(state_dir=tmp_path, token_file=file), "ann"),
     ):
-        assert await tokens_of(given, "desk.token").owner(ANN) == name
+        assert await tokens_of(given, "desk.token", by="desk").owner(ANN) == name
     assert not (tmp_path / "desk.token").exists()
 
 
 async def test_tokens_that_no_setting_names_are_made_in_the_state_folder(tmp_path: Path) -> None:
-    tokens = tokens_of(DeskSettings(state_dir=tmp_path), "desk.token")
+    tokens = tokens_of(DeskSettings(state_dir=tmp_path), "desk.token", by="desk")
     (token,) = read(tmp_path / "desk.token").values()
     assert await tokens.owner(token) == "operator"
 
@@ -138,6 +157,6 @@ def test_tokens_that_are_wrong_end_the_start(
         file.write_text(content)
         file.chmod(mode)
     with pytest.raises(SettingsError, match=said) as refusal:
-        tokens_of(DeskSettings(state_dir=tmp_path, token_file=file), "desk.token")
+        tokens_of(DeskSettings(state_dir=tmp_path, token_file=file), "desk.token", by="desk")
     assert "short" not in str(refusal.value)
     assert isinstance(refusal.value, SecretRefused) is (said != "line 1")

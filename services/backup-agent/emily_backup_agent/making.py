@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from emily_runtime.errors import TrailBroken
 
 from emily_backup_agent import own
 from emily_backup_agent.errors import BackupError, RepositoryMissing
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
                 room.repository.open(make=True)
                 made = True
             room.book.opened(plan.repository.location)
-    except (BackupError, OSError) as failure:
+    except (BackupError, TrailBroken, OSError) as failure:
         print(failure, file=sys.stderr)
         return 1
     said = {

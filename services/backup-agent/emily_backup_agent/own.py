@@ -6,9 +6,12 @@ import os
 import secrets
 from pathlib import Path
 
+from emily_runtime.secrets.trail import Trail
+
 from emily_backup_agent.errors import BackupError
 from emily_backup_agent.plan import Job, Plan, Repository, Retention, read
 
+NAME = "backup-agent"
 JOB = "emily"
 HOST = "emily"
 """Always the same, so that a restored state finds its snapshots on another machine."""
@@ -51,9 +54,10 @@ def given(plan_file: Path | None, state_dir: Path, folder: Path, *, database: bo
 
 
 def make_password(repository: Repository) -> bool:
-    """Make the password of a repository that is not there yet; whether it was made.
+    """Make the password of a repository that is not there yet, and put that on record; whether it was made.
 
     Raises:
+        TrailBroken: The audit trail of its folder is; nothing is made.
         BackupError: The repository is there, and its password is not: a new one would not open it.
         OSError: It can't be written.
     """
@@ -63,7 +67,8 @@ def make_password(repository: Repository) -> bool:
     if folder is not None and (folder / "config").exists():
         raise BackupError(f"{file}: is gone, and nothing else opens {folder}; bring back your copy of it")
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_password(file)
+    with Trail(file.parent).making(file.name, by=NAME):
+        write_password(file)
     return True
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from emily_backup_agent import own
 from emily_backup_agent.errors import BackupError
+from emily_runtime.secrets.trail import Trail
 
 
 def test_password_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
@@ -17,6 +18,8 @@ def test_password_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     assert repository.password_file.stat().st_mode & 0o777 == 0o600
     assert not own.make_password(repository)
     assert repository.password_file.read_text() == made
+    (entry,), _ = Trail(tmp_path / "new").verified()
+    assert (entry.secret, entry.act, entry.who.split()[0]) == ("backup.password", "made", "backup-agent")
 
 
 def test_no_new_password_is_made_for_a_repository_that_is_there(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class Deployer(Service[DeployerSettings]):
     def __init__(self, settings: DeployerSettings) -> None:
         super().__init__(settings)
         self._desk: Desk | None = None
-        self._tokens = tokens_of(settings, "deploys.token")
+        self._tokens = tokens_of(settings, "deploys.token", by=self.name)
 
     def http(self, life: Life) -> Litestar:
         """Orders and questions."""

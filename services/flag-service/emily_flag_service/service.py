@@ -46,7 +46,7 @@ class FlagService(Service[FlagServiceSettings]):
     def __init__(self, settings: FlagServiceSettings) -> None:
         super().__init__(settings)
         self._book: Book | None = None
-        self._tokens = tokens_of(settings, "flags.token")
+        self._tokens = tokens_of(settings, "flags.token", by=self.name)
 
     def http(self, life: Life) -> Litestar:
         """OFREP, and the API of changes."""

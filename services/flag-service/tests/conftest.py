@@ -65,7 +65,7 @@ async def book(store: Store) -> Book:
 def token_file(tmp_path: Path) -> Path:
     """With the token of `operator`."""
     file = tmp_path / "flags.token"
-    make_missing(file)
+    make_missing(file, by="test")
     return file
 
 

@@ -55,7 +55,7 @@ class Router(Service[RouterSettings]):
         super().__init__(settings)
         self._traffic: Traffic | None = None
         self._desk: Desk | None = None
-        self._tokens = tokens_of(settings, "traffic.token")
+        self._tokens = tokens_of(settings, "traffic.token", by=self.name)
 
     def http(self, life: Life) -> Litestar:
         """The public API."""

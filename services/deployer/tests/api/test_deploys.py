@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def token_file(tmp_path: Path) -> Path:
     file = tmp_path / "deploys.token"
-    make_missing(file)
+    make_missing(file, by="test")
     return file
 
 

@@ -6,13 +6,15 @@ import fcntl
 import getpass
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from emily.errors import CommandError
+from emily_runtime.errors import TrailBroken
 
 NAME = "secrets.audit.jsonl"
 FIRST = "0" * 64
@@ -26,7 +28,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One line; never a value.
 
     Attributes:
-        who: The user of the machine that did it.
+        who: The user of the machine that did it, behind the service that did it as that user.
         before: Hash of the line before.
     """
 
@@ -47,18 +49,36 @@ class Trail:
     def __init__(self, state_dir: Path) -> None:
         self._file = state_dir / NAME
 
-    def append(self, secret: str, act: Act) -> None:
-        """Bind one more line to those before.
+    @contextmanager
+    def making(self, secret: str, *, by: str) -> Iterator[None]:
+        """Put what a service makes in the block on record; where the trail is broken nothing is made.
 
         Raises:
-            CommandError: Those are broken; nothing is added to them.
+            TrailBroken: A line is not what was written there.
             OSError: It can't be written.
         """
+        self.verified()
+        yield
+        self.append(secret, "made", by=by)
+
+    def append(self, secret: str, act: Act, *, by: str = "") -> None:
+        """Bind one more line to those before.
+
+        Args:
+            secret: Its file, under the state folder.
+            act: What was done.
+            by: The service that did it; none where a person's command did.
+
+        Raises:
+            TrailBroken: Those are broken; nothing is added to them.
+            OSError: It can't be written.
+        """
+        who = f"{by} as {_user()}" if by else _user()
         self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_APPEND, FILE_MODE), "r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             _, head = _verified(file.read(), self._file)
-            entry = Entry(at=datetime.now(UTC), who=getpass.getuser(), secret=secret, act=act, before=head)
+            entry = Entry(at=datetime.now(UTC), who=who, secret=secret, act=act, before=head)
             file.write(msgspec.json.encode(entry) + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -69,9 +89,14 @@ class Trail:
         A trail that was cut off at its end is sound too: who keeps its last hash elsewhere sees that.
 
         Raises:
-            CommandError: A line was changed, removed or added by somebody else; it names the first.
+            TrailBroken: A line was changed, removed or added by somebody else; it names the first.
+            OSError: It can't be read.
         """
-        return _verified(self._file.read_bytes() if self._file.exists() else b"", self._file)
+        if not self._file.exists():
+            return (), FIRST
+        with self._file.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            return _verified(file.read(), self._file)
 
 
 def _verified(data: bytes, file: Path) -> tuple[tuple[Entry, ...], str]:
@@ -82,10 +107,17 @@ def _verified(data: bytes, file: Path) -> tuple[tuple[Entry, ...], str]:
         except (msgspec.DecodeError, UnicodeDecodeError):
             entry = None
         if entry is None or entry.before != head or not line.endswith(b"\n"):
-            raise CommandError(
-                f"{file}: line {number} is not what was written there",
-                "bring the file back from a backup and compare; move it away to begin a new trail",
+            raise TrailBroken(
+                f"{file}: line {number} is not what was written there; bring the file back from a backup and "
+                "compare, or move it away to begin a new trail"
             )
         entries.append(entry)
         head = hashlib.sha256(line).hexdigest()
     return tuple(entries), head
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
