@@ -15,6 +15,7 @@ from emily_bus.testing import router
 from emily_contracts import Percept, Signal, Stimulus, uuid7
 from emily_contracts.topics import PERCEPT, STIMULUS
 from emily_runtime.testing import ServiceProcess
+from emily_runtime.testing.infisical import Clock, StandIn
 
 SPECIMEN = str(Path(__file__).with_name("specimen.py"))
 DEADLINE_S = 20.0
@@ -96,6 +97,22 @@ def percepts() -> Callable[..., Coroutine[Any, Any, list[Percept]]]:
         return heard
 
     return hear
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    """An Infisical that takes nothing that a real one would not."""
+    stand_in = StandIn()
+    stand_in.start()
+    yield stand_in
+    stand_in.stop()
+    assert stand_in.broken == []
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Goes when it is told to."""
+    return Clock()
 
 
 def _stimulus(number: int, modality: str, text: str | None) -> Stimulus:
