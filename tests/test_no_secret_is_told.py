@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +14,17 @@ import httpx
 import psutil
 import pytest
 from emily.system import Layout, parts
+from emily_runtime.secrets.trail import Trail
+from emily_runtime.testing.infisical import ENVIRON, StandIn
 from harness import fresh_layout, invoke, up
 from otlp import Receiver, receiving
 from stimuli import client, look
 
 SERVICES = ("REFLEX", "WORKSPACE", "INFERENCE", "ROUTER", "BACKUP_AGENT")
 OF_DATABASE = "canary-of-a-database"
-FILES = ("bus.password", "bus.passwords", "backup.password", "traffic.token")
+OF_ORDERS = "canary-of-who-gives-orders"
+TOKENS = "infisical:/router/TOKENS"
+FILES = ("bus.password", "bus.passwords", "backup.password")
 SAMPLE_S = 0.02
 
 
@@ -27,6 +33,21 @@ def traces() -> Iterator[Receiver]:
     """What takes them."""
     with receiving() as receiver:
         yield receiver
+
+
+@pytest.fixture
+def infisical(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """Keeps the tokens of the router, and is referred to by it and by who gives it orders."""
+    stand_in = StandIn()
+    stand_in.values = {("/router", "TOKENS"): f"operator {OF_ORDERS}\n"}
+    stand_in.start()
+    for name, value in (ENVIRON | {"EMILY_INFISICAL_URL": stand_in.url}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("EMILY_ROUTER_TOKEN_SECRET", TOKENS)
+    monkeypatch.setenv("EMILY_TRAFFIC_TOKEN_SECRET", TOKENS)
+    yield stand_in
+    stand_in.stop()
+    assert stand_in.broken == []
 
 
 @pytest.fixture
@@ -51,8 +72,8 @@ def commands() -> Iterator[set[str]]:
 
 
 def values(layout: Layout) -> set[str]:
-    """Every value in every file of secrets."""
-    found = {OF_DATABASE}
+    """Every value in every file of secrets, and of those that are referred to."""
+    found = {OF_DATABASE, OF_ORDERS, ENVIRON["SECRET"]}
     for name in FILES:
         file = layout.state_dir / name
         assert file.exists(), name
@@ -60,6 +81,13 @@ def values(layout: Layout) -> set[str]:
             found.add(line.replace(":", " ").split()[-1])
     assert all(len(value) >= 16 for value in found)
     return found
+
+
+def spoken(*words: str) -> str:
+    """What a command says, as a process of its own: one that asks Infisical sets up its own log."""
+    command = [sys.executable, "-m", "emily", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout + done.stderr
 
 
 def metrics(layout: Layout) -> str:
@@ -75,7 +103,12 @@ def metrics(layout: Layout) -> str:
 
 @pytest.mark.timeout(180)
 def test_no_secret_is_told_anywhere(
-    trained: Path, tmp_path: Path, traces: Receiver, commands: set[str], monkeypatch: pytest.MonkeyPatch
+    trained: Path,
+    tmp_path: Path,
+    traces: Receiver,
+    infisical: StandIn,
+    commands: set[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = tmp_path / "url"
     url.write_text(f"postgresql://emily:{OF_DATABASE}@127.0.0.1:1/emily")  # pragma: allowlist secret
@@ -93,8 +126,8 @@ def test_no_secret_is_told_anywhere(
         ("backup", "status"),
         ("backup", "run"),
         ("secrets", "status"),
+        ("secrets", "audit"),
         ("traffic", "show"),
-        ("traffic", "set", "green"),
     )
 
     async def main() -> None:
@@ -104,11 +137,21 @@ def test_no_secret_is_told_anywhere(
     with up(layout):
         anyio.run(main)
         said = [invoke(layout, *words) for words in asked]
+        ordered = spoken("traffic", "set", "green", "--state-dir", str(layout.state_dir))
+        asked_for = infisical.asked.copy()
+        checked = spoken("secrets", "check")
         told = metrics(layout)
         hidden = values(layout)
+    told += ordered + checked
     told += "".join(each.stdout + each.stderr for each in said)
     told += layout.log.read_text() + "".join(commands)
     told += b"".join(traces.bodies).decode(errors="replace")
     assert traces.bodies
+    assert asked_for.count("login") >= 2
+    assert "the database of the routing table can't be asked" in ordered
+    assert f"ok    EMILY_ROUTER_TOKEN_SECRET: {TOKENS}" in checked
+    made = {entry.secret: entry.who for entry in Trail(layout.state_dir).verified()[0]}
+    assert set(made) == {"bus.password", "backup.password"}
+    assert made["backup.password"].startswith("backup-agent as ")
     assert any("emily_router" in each for each in commands)
     assert [value for value in hidden if value in told] == []

@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+import structlog
 from emily_memory.embedding import EmbedderDown, EmbedderUnusable, Endpoint
 from emily_memory.embedding.http import HttpEmbedder, _pause_s
-from emily_runtime.secrets import FileSource
+from emily_runtime.secrets import FileSource, Secrets
+from emily_runtime.secrets.setting import SecretSetting
 
 DIMENSION = 8
 
@@ -132,19 +134,19 @@ def test_what_no_server_can_read_is_made_readable(server: Server) -> None:
     assert server.requests[0][0]["input"] == ["a\ufffdb\ufffdc "]
 
 
-def test_the_key_is_sent_and_never_shown(
-    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    file = tmp_path / "key"
-    file.write_text("open-sesame\n")
+def test_the_key_is_sent_and_never_shown(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    secrets = Secrets({"KEY": "open-sesame"})
+    key = SecretSetting("env:KEY", name="embedder_key_secret", secrets=secrets)
     caplog.set_level(0)
-    remote = embedder(server, api_key=FileSource(file))
-    remote.embed(["a"])
-    server.script = [(401, {}, b"wrong key: open-sesame")]
-    with pytest.raises(EmbedderDown) as caught:
+    with structlog.testing.capture_logs() as lines:
+        remote = embedder(server, api_key=key)
         remote.embed(["a"])
+        server.script = [(401, {}, b"wrong key: open-sesame")]
+        with pytest.raises(EmbedderDown) as caught:
+            remote.embed(["a"])
     assert server.requests[0][1]["Authorization"] == "Bearer open-sesame"
-    assert "open-sesame" not in f"{caught.value}{remote!r}{vars(remote)}{caplog.text}"
+    assert {line["purpose"] for line in lines} == {"embedder_key_secret"}
+    assert "open-sesame" not in f"{caught.value}{remote!r}{vars(remote)}{caplog.text}{lines}"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"  \n", b"two\nlines", b"\xff\xfe"])
