@@ -20,6 +20,7 @@ from emily_bus import Bus, BusUnavailable
 from emily_contracts import Health, HealthRequest
 from emily_contracts.topics import HEALTH
 
+from emily_runtime.bus_password import BusPassword
 from emily_runtime.checkpoint import write_atomically
 from emily_runtime.errors import SettingsError
 from emily_runtime.http import Server, listen, operations
@@ -51,7 +52,7 @@ def run(
     """Live a service's whole life and exit.
 
     Exit codes: 0 drained or done, 1 crashed or cut off while draining, 2 wrong settings, 3 no bus at the
-    start.
+    start, or none any more since its password was rotated.
     """
     sys.exit(
         _run(
@@ -104,9 +105,8 @@ async def _live(kind: Kind, settings: ServiceSettings) -> bool:
         being = kind(settings)
         _spare_pauses()
         bound = stack.enter_context(listen(settings.http_host, settings.http_port))
-        bus = await stack.enter_async_context(
-            Bus.open(bus_settings(settings), namespace=settings.namespace, name=kind.name)
-        )
+        access = bus_settings(settings)
+        bus = await stack.enter_async_context(Bus.open(access, namespace=settings.namespace, name=kind.name))
         life = Life(
             name=kind.name, version=version, settings=settings, bus=bus, needs=_needs(kind), tracer=spans
         )
@@ -114,6 +114,9 @@ async def _live(kind: Kind, settings: ServiceSettings) -> bool:
         background = await stack.enter_async_context(anyio.create_task_group())
         background.start_soon(_stop_on_signal, signals, life)
         background.start_soon(life.tasks.restarting, "health", life.announce_changes)
+        locked_out = anyio.Event()
+        if isinstance(access.password, BusPassword):
+            background.start_soon(_stop_when_rotated, access.password, life, locked_out)
         await stack.enter_async_context(bus.serve(HEALTH, _health(life), service=kind.name))
         server = Server(operations(life, being.http(life) if isinstance(being, Service) else None))
         announcement = _announce(life, settings, bound.getsockname()[1])
@@ -126,6 +129,8 @@ async def _live(kind: Kind, settings: ServiceSettings) -> bool:
             server.should_exit = True
         background.cancel_scope.cancel()
     _log.info("stopped", handled=life.handled, drained=drained)
+    if locked_out.is_set():
+        raise BusUnavailable("the password of the bus was rotated; a new session gets on with the new one")
     return drained
 
 
@@ -158,6 +163,14 @@ async def _stop_on_signal(signals: AsyncIterator[signal.Signals], life: Life) ->
     async for number in signals:
         _log.info("told to stop", signal=number.name)
         life.stopping.set()
+
+
+async def _stop_when_rotated(password: BusPassword, life: Life, locked_out: anyio.Event) -> None:
+    """Drain once only a new process gets back on the bus."""
+    await password.rotated(life.bus)
+    _log.warning("the bus is lost, and its password was rotated; ends, to start again with it")
+    locked_out.set()
+    life.stopping.set()
 
 
 def _health(life: Life) -> Callable[[HealthRequest], Awaitable[Health]]:

@@ -10,6 +10,7 @@ from emily_bus import BusSettings
 from emily_bus.settings import EMBEDDED_FILE, EMBEDDED_USER
 from msgspec import Meta
 
+from emily_runtime.bus_password import BusPassword
 from emily_runtime.secrets import SecretSource
 from emily_runtime.secrets.reference import REFERENCES, SecretReference
 from emily_runtime.secrets.setting import SecretSetting, given, given_once
@@ -71,7 +72,7 @@ def bus_settings(settings: ServiceSettings) -> BusSettings:
     return BusSettings(
         endpoint=settings.bus_endpoint,
         user=user,
-        password=None if password is None else lambda: password.read().reveal(),
+        password=None if password is None else BusPassword(password),
         ca_file=settings.bus_ca_file,
         certificate_file=settings.bus_certificate_file,
         key_file=settings.bus_key_file,
