@@ -14,6 +14,7 @@ import pytest
 from emily_backup_agent.mounting import mounts
 from emily_backup_agent.testing import program
 from emily_bus import Bus
+from emily_bus import testing as bus_testing
 from emily_bus.testing import router
 from emily_contracts.backups import BackupRequest, BackupStatusRequest, JobStatus
 from emily_contracts.snapshots import DatasetSnapshotsRequest
@@ -56,11 +57,12 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A guest reads its programs over a share: they start slowly."""
     monkeypatch.setattr(testing, "DEADLINE_S", WITHIN_S)
+    monkeypatch.setattr(bus_testing, "START_TIMEOUT_S", WITHIN_S)
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Iterator[str]:
-    """A filesystem that is mounted, with one below it; files are in both."""
+    """A filesystem that is mounted, with one and a volume below it; files are in both."""
     reason = unavailable()
     if reason:
         pytest.skip(reason)
@@ -70,6 +72,7 @@ def dataset(tmp_path: Path) -> Iterator[str]:
         commands = Commands()
         commands.zfs("create", "-o", f"mountpoint={tmp_path / 'live'}", f"{name}/emily")
         commands.zfs("create", f"{name}/emily/models")
+        commands.zfs("create", "-V", "8M", f"{name}/emily/disk")
         (tmp_path / "live" / "mind").write_bytes(os.urandom(100_000))
         (tmp_path / "live" / "models" / "weights").write_bytes(b"few")
         yield f"{name}/emily"
@@ -149,7 +152,7 @@ async def drilled(bus: Bus) -> JobStatus:
 async def held(system: System) -> list[str]:
     """Snapshots that are held."""
     found = []
-    for dataset in (system.dataset, f"{system.dataset}/models"):
+    for dataset in (system.dataset, f"{system.dataset}/disk", f"{system.dataset}/models"):
         there = await system.bus.ask(
             DATASET_SNAPSHOTS, DatasetSnapshotsRequest(dataset=dataset), timeout=ASK_S
         )
@@ -167,6 +170,8 @@ async def test_dataset_with_one_below_is_backed_up_proved_and_let_go(system: Sys
     assert first.state == "good", first.detail
     assert first.drill is not None
     assert (first.drill.files, first.drill.compared) == (3, 2)
+    assert first.success is not None
+    assert first.success.skipped == (f"{system.dataset}/disk",)
     assert (await held(system), mounted(system)) == ([], [])
 
     (system.live / "models" / "weights").write_bytes(b"lots")
@@ -191,7 +196,7 @@ async def test_what_a_killed_agent_left_mounted_and_held_is_let_go_by_the_next(s
     await until(system.bus, lambda job: bool(job.attempt and job.attempt.step == "files"))
     system.backup.kill()
     assert len(mounted(system)) == 2
-    assert len(await held(system)) == 2
+    assert len(await held(system)) == 3
 
     await anyio.to_thread.run_sync(system.start_backup)
     assert "killed at the step 'files'" in (await status(system.bus)).detail

@@ -28,6 +28,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         files: In the snapshot.
         size: Their bytes.
         added: Bytes that the repository grew by.
+        skipped: Volumes of ZFS below the dataset: they hold no files, so nothing of them is in it.
     """
 
     run: str
@@ -40,6 +41,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     files: Count = 0
     size: Count = 0
     added: Count = 0
+    skipped: tuple[str, ...] = ()
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):

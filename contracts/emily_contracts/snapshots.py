@@ -59,12 +59,14 @@ class SnapshotTaken(msgspec.Struct, frozen=True, kw_only=True):
         snapshot: Its whole name.
         created_at: By ZFS's own clock.
         members: All that were taken in the same instant, this one among them.
+        volumes: Those of them that are of volumes: block devices, which hold no files.
     """
 
     snapshot: str
     guid: str
     created_at: datetime
     members: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
 
 
 class HoldSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 readonly TOOLS=(mmdebstrap genext2fs qemu-system-x86_64)
 readonly TOOL_PACKAGES=(mmdebstrap genext2fs qemu-system-x86)
 # python3 is there for the libraries that the Python of the checkout is linked against
-readonly PACKAGES=linux-image-amd64,linux-headers-amd64,zfs-dkms,zfsutils-linux,iproute2,python3
+readonly PACKAGES=linux-image-amd64,linux-headers-amd64,zfs-dkms,zfsutils-linux,iproute2,python3,openssh-server,systemd-sysv,udev
 readonly INSTALL_S=600 BUILD_S=2700
 
 if [ $# -ne 1 ]; then

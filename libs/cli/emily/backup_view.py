@@ -30,6 +30,8 @@ def status(found: BackupStatus) -> Iterable[RenderableType]:
     for job in found.jobs:
         if job.detail:
             yield f"{job.job}: {job.detail}"
+        if job.success is not None and job.success.skipped:
+            yield f"{job.job}: {_skipped(job.success)}"
     if found.work is not None:
         yield f"now: {found.work.what} of {found.work.job}, {found.work.step}"
     yield f"Repository: {found.repository}"
@@ -51,6 +53,7 @@ def backed_up(attempt: Attempt) -> str:
         f"Backed up {attempt.files} files, {attempt.size / MB:.1f} MB"
         f"{', and the database' if attempt.dump else ''}, in {took:.1f} s; "
         f"the repository grew by {attempt.added / MB:.1f} MB (snapshot {attempt.snapshot[:8]})."
+        f"{' ' + _skipped(attempt) if attempt.skipped else ''}"
     )
 
 
@@ -91,6 +94,10 @@ def restored(found: dict[str, Any]) -> Iterable[str]:
     if found["tables"]:
         yield f"The database was made anew: {found['tables']} tables hold what was backed up."
         yield "Start her with: emily up"
+
+
+def _skipped(attempt: Attempt) -> str:
+    return f"NOT in it: {', '.join(attempt.skipped)}; volumes hold no files, so replicate them."
 
 
 def age(seconds: float | None) -> str:

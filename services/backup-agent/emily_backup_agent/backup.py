@@ -113,7 +113,9 @@ class Run:
             if room.storage is None:
                 raise SnapshotFailed("dataset: only the backup-agent on a bus can ask for snapshots")
             self._begin("snapshot")
-            mounted = room.at_the_end.enter_context(instant(room.storage, self._name, job, room.mounts))
+            seen = room.at_the_end.enter_context(instant(room.storage, self._name, job, room.mounts))
+            mounted = seen.mounted
+            self._note(skipped=seen.volumes)
         return Manifest(
             job=self._name,
             run=self._attempt.run,

@@ -9,6 +9,7 @@ from emily_contracts.snapshots import DatasetSnapshotsRequest, ReleaseSnapshot, 
 from emily_contracts.topic import Query
 from emily_contracts.topics import DATASET_SNAPSHOTS, RELEASE_SNAPSHOT, TAKE_SNAPSHOT
 
+from emily_backup_agent.datasets import Taken
 from emily_backup_agent.errors import SnapshotFailed
 
 TIMEOUT_S = 120.0
@@ -24,14 +25,15 @@ class ZfsAgent:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    def take(self, dataset: str, tag: str, *, recursive: bool) -> tuple[str, ...]:
-        """Take a snapshot and hold it; the names of all that were taken in that instant.
+    def take(self, dataset: str, tag: str, *, recursive: bool) -> Taken:
+        """Take a snapshot and hold it; all that were taken in that instant.
 
         Raises:
             SnapshotFailed: It is not there, or not held.
         """
         taken = self._ask(TAKE_SNAPSHOT, TakeSnapshot(dataset=dataset, recursive=recursive, tag=tag))
-        return taken.members
+        volumes = frozenset(taken.volumes)
+        return Taken(tuple(each for each in taken.members if each not in volumes), taken.volumes)
 
     def release(self, dataset: str, tag: str, *, recursive: bool) -> None:
         """End every hold of snapshots of a dataset under a tag; it is done when there is none.

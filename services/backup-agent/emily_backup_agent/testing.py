@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from emily_backup_agent.datasets import Taken
 from emily_backup_agent.errors import ResticUnusable, SnapshotFailed
 from emily_backup_agent.mounting import mount, unmount_below
 from emily_backup_agent.restic import find
@@ -91,8 +92,8 @@ class Folders:
         unmount_below(at)
         return True
 
-    def take(self, dataset: str, tag: str, *, recursive: bool) -> tuple[str, ...]:
-        """Copy the folders."""
+    def take(self, dataset: str, tag: str, *, recursive: bool) -> Taken:
+        """Copy the folders; one whose name begins with `vol` is a volume."""
         if (self.pool / "no-take").exists():
             raise SnapshotFailed(f"{dataset}: broken")
         flat = dataset.replace("/", "+")
@@ -102,7 +103,9 @@ class Folders:
         for each in chosen:
             shutil.copytree(self.pool / each, self.pool / f"{each}@{number}")
             (self.pool / "holds" / f"{each}@{number} {tag}").touch()
-        return tuple(f"{each.replace('+', '/')}@{number}" for each in chosen)
+        names = [f"{each.replace('+', '/')}@{number}" for each in chosen]
+        volumes = tuple(each for each in names if each.rpartition("/")[2].startswith("vol"))
+        return Taken(tuple(each for each in names if each not in volumes), volumes)
 
     def release(self, dataset: str, tag: str, *, recursive: bool) -> None:
         """Remove the files that hold."""

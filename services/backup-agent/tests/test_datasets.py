@@ -68,6 +68,30 @@ def test_dataset_is_backed_up_as_it_was_in_one_instant_and_drilled_against_that(
     assert not [each for each in mounts() if each.at.is_relative_to(tmp_path)]
 
 
+def test_volumes_are_skipped_and_named(
+    open_room: OpenRoom, of_dataset: Plan, storage: Folders, tmp_path: Path
+) -> None:
+    storage.write("tank/emily/vol", "block", b"device")
+    with open_room(of_dataset, storage=storage) as room:
+        attempt = Run(room, JOB, quiet, digests=True).run()
+        assert storage.held
+    assert (attempt.files, attempt.skipped) == (3, ("tank/emily/vol",))
+    assert not storage.held
+
+
+def test_job_of_a_volume_fails_and_says_what_to_do(
+    open_room: OpenRoom, of_dataset: Plan, storage: Folders
+) -> None:
+    storage.write("tank/vol", "block", b"device")
+    plan = replace(of_dataset, jobs={JOB: Job(dataset="tank/vol", parts=1)})
+    with (
+        open_room(plan, storage=storage) as room,
+        pytest.raises(SnapshotFailed, match=r"is a volume .* replicate"),
+    ):
+        Run(room, JOB, quiet, digests=False).run()
+    assert not storage.held
+
+
 @pytest.mark.chaos
 def test_what_did_not_change_is_not_read_into_the_repository_again(
     open_room: OpenRoom, of_dataset: Plan, storage: Folders

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import anyio
 import anyio.to_thread
 import pytest
+from emily_backup_agent.datasets import Taken
 from emily_backup_agent.errors import SnapshotFailed
 from emily_backup_agent.storage import ZfsAgent
 from emily_bus import AskRefused, Bus, BusSettings
@@ -38,8 +39,9 @@ async def test_what_was_taken_is_told_and_only_what_is_held_is_released(endpoint
 
     async def take(request: TakeSnapshot) -> SnapshotTaken:
         assert (request.dataset, request.tag, request.recursive) == ("tank/emily", "backup-a", True)
-        members = ("tank/emily@1", "tank/emily/models@1")
-        return SnapshotTaken(snapshot=members[0], guid="7", created_at=NOW, members=members)
+        members = ("tank/emily@1", "tank/emily/disk@1", "tank/emily/models@1")
+        volumes = members[1:2]
+        return SnapshotTaken(snapshot=members[0], guid="7", created_at=NOW, members=members, volumes=volumes)
 
     async def listed(request: DatasetSnapshotsRequest) -> DatasetSnapshots:
         made = [
@@ -52,7 +54,7 @@ async def test_what_was_taken_is_told_and_only_what_is_held_is_released(endpoint
         released.append((request.snapshot, request.tag, request.recursive))
         return SnapshotHolds(snapshot=request.snapshot, exists=True)
 
-    def ask(bus: Bus) -> tuple[str, ...]:
+    def ask(bus: Bus) -> Taken:
         agent = ZfsAgent(bus)
         agent.release("tank/emily", "backup-a", recursive=True)
         return agent.take("tank/emily", "backup-a", recursive=True)
@@ -63,7 +65,8 @@ async def test_what_was_taken_is_told_and_only_what_is_held_is_released(endpoint
         bus.serve(DATASET_SNAPSHOTS, listed),
         bus.serve(RELEASE_SNAPSHOT, release),
     ):
-        assert await anyio.to_thread.run_sync(ask, bus) == ("tank/emily@1", "tank/emily/models@1")
+        taken = await anyio.to_thread.run_sync(ask, bus)
+    assert taken == (("tank/emily@1", "tank/emily/models@1"), ("tank/emily/disk@1",))
     assert released == [("tank/emily@1", "backup-a", True), ("tank/emily@2", "backup-a", True)]
 
 

@@ -63,11 +63,13 @@ class Desk:
             await anyio.to_thread.run_sync(hold)
         below = partial(zfs.listing, request.dataset, recursive=request.recursive)
         seen = await anyio.to_thread.run_sync(below)
+        members = tuple(each for each in seen.snapshots if each.short == taken.short)
         return SnapshotTaken(
             snapshot=taken.name,
             guid=taken.guid,
             created_at=taken.creation,
-            members=tuple(each.name for each in seen.snapshots if each.short == taken.short),
+            members=tuple(each.name for each in members),
+            volumes=tuple(each.name for each in members if each.dataset in seen.volumes),
         )
 
     async def hold(self, request: HoldSnapshot) -> SnapshotHolds:

@@ -11,7 +11,7 @@ from emily_zfs_agent.snapshot import POLICY_PROPERTY, Snapshot
 
 COLUMNS = "name,property,source,value"
 """The value last: it may hold anything."""
-FACTS = f"creation,createtxg,guid,userrefs,used,{POLICY_PROPERTY}"
+FACTS = f"type,creation,createtxg,guid,userrefs,used,{POLICY_PROPERTY}"
 
 
 class Property(NamedTuple):
@@ -19,6 +19,10 @@ class Property(NamedTuple):
 
     value: str
     source: str
+
+
+VOLUME = Property("volume", "-")
+"""The type of what is a block device and holds no files."""
 
 
 class Bookmark(NamedTuple):
@@ -49,12 +53,14 @@ class Listing(NamedTuple):
     """What there is.
 
     Attributes:
-        datasets: Names.
+        datasets: Names, of filesystems and volumes.
         snapshots: Of them, as listed.
+        volumes: Those of the datasets that are block devices and hold no files.
     """
 
     datasets: tuple[str, ...]
     snapshots: tuple[Snapshot, ...]
+    volumes: frozenset[str] = frozenset()
 
 
 def properties(written: str) -> dict[str, dict[str, Property]]:
@@ -75,6 +81,7 @@ def listing(written: str) -> Listing:
     return Listing(
         datasets=tuple(name for name in found if "@" not in name and "#" not in name),
         snapshots=tuple(_snapshot(name, facts) for name, facts in found.items() if "@" in name),
+        volumes=frozenset(name for name, facts in found.items() if facts.get("type") == VOLUME),
     )
 
 

@@ -19,7 +19,7 @@ from emily_zfs_agent.zfs import Zfs
 SIZE = 128 * 1024**2
 GROUPS = ("mirror", "special")
 VERSION = "zfs-2.3.9-1\nzfs-kmod-2.3.9-1\n"
-FACTS = "get -Hp -o name,property,source,value creation,createtxg,guid,userrefs,used,org.emily:policy"
+FACTS = "get -Hp -o name,property,source,value type,creation,createtxg,guid,userrefs,used,org.emily:policy"
 SCRIPT = """#!/bin/sh
 call="$(basename "$0") $*"
 printf '%s\\n' "$call" >> {folder}/calls
@@ -61,7 +61,14 @@ class Recorded:
 
 def facts(name: str, *, creation: int, txg: int, guid: int, policy: str = "", source: str = "local") -> str:
     """What `zfs get` says of a snapshot."""
-    told = {"creation": creation, "createtxg": txg, "guid": guid, "userrefs": 0, "used": 8192}
+    told = {
+        "type": "snapshot",
+        "creation": creation,
+        "createtxg": txg,
+        "guid": guid,
+        "userrefs": 0,
+        "used": 8192,
+    }
     rows = [(key, "-", str(value)) for key, value in told.items()]
     rows.append(("org.emily:policy", source, policy) if policy else ("org.emily:policy", "-", "-"))
     return "".join(f"{name}\t{key}\t{where}\t{value}\n" for key, where, value in rows)

@@ -37,7 +37,8 @@ class Zfs:
         found = reading.listing(self._commands.zfs(get, *depth, *rest, dataset))
         if recursive:
             return found
-        return Listing((dataset,), tuple(each for each in found.snapshots if each.dataset == dataset))
+        own = tuple(each for each in found.snapshots if each.dataset == dataset)
+        return Listing((dataset,), own, found.volumes & {dataset})
 
     def snapshot(self, name: str) -> Snapshot | None:
         """The snapshot of that name; none when there is none."""

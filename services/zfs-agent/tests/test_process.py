@@ -74,17 +74,16 @@ async def refusal(bus: Bus, query: Any, request: msgspec.Struct) -> str:
 
 
 async def test_a_backup_gets_a_snapshot_that_is_held_until_it_releases_it(make: Make, dataset: str) -> None:
+    Commands().zfs("create", "-V", "8M", f"{dataset}/disk")
     process = make(wish(dataset))
     zfs = Zfs(Commands())
     async with process.bus() as bus:
         request = TakeSnapshot(dataset=dataset, recursive=True, tag="backup-1")
         taken = await bus.ask(TAKE_SNAPSHOT, request, timeout=TIMEOUT_S)
-        below = taken.snapshot.replace("@", "/below@")
-        held = [zfs.snapshot(name) for name in (taken.snapshot, below)]
-        assert [(each.userrefs, each.policy) for each in held if each] == [
-            (1, "on request"),
-            (1, "on request"),
-        ]
+        below, disk = (taken.snapshot.replace("@", f"/{name}@") for name in ("below", "disk"))
+        assert (sorted(taken.members), taken.volumes) == (sorted([taken.snapshot, below, disk]), (disk,))
+        held = [zfs.snapshot(name) for name in (taken.snapshot, below, disk)]
+        assert [(each.userrefs, each.policy) for each in held if each] == [(1, "on request")] * 3
         assert held[0] is not None
         assert (held[0].guid, held[0].creation) == (taken.guid, taken.created_at)
         again = HoldSnapshot(snapshot=taken.snapshot, tag="backup-1")
@@ -92,7 +91,7 @@ async def test_a_backup_gets_a_snapshot_that_is_held_until_it_releases_it(make: 
         release = ReleaseSnapshot(snapshot=taken.snapshot, tag="backup-1", recursive=True)
         for _ in range(2):
             assert (await bus.ask(RELEASE_SNAPSHOT, release, timeout=TIMEOUT_S)).holds == 0
-        free = [zfs.snapshot(name) for name in (taken.snapshot, below)]
+        free = [zfs.snapshot(name) for name in (taken.snapshot, below, disk)]
         assert all(each is None or each.userrefs == 0 for each in free)
     assert process.metric("emily_zfs_agent_taken_total", why="request") == 1
     assert process.stop() == 0

@@ -8,12 +8,13 @@ from emily_zfs_agent.testing import facts
 
 def test_a_listing_has_datasets_and_snapshots_and_no_bookmarks() -> None:
     seen = listing(
-        "tank/a\tcreation\t-\t1795700000\n"
+        "tank/a\ttype\t-\tfilesystem\n"
         + facts("tank/a@emily-1", creation=1795746571, txg=18, guid=17293822569102704640, policy="tank/a")
-        + "tank/a#mark\tcreation\t-\t1795700000\n"
+        + "tank/a#mark\ttype\t-\tbookmark\ntank/a/disk\ttype\t-\tvolume\n"
     )
     (snapshot,) = seen.snapshots
-    assert seen.datasets == ("tank/a",)
+    assert seen.datasets == ("tank/a", "tank/a/disk")
+    assert seen.volumes == {"tank/a/disk"}
     assert (snapshot.guid, snapshot.createtxg, snapshot.used) == ("17293822569102704640", 18, 8192)
     assert snapshot.creation.isoformat() == "2026-11-27T02:29:31+00:00"
     assert (snapshot.policy, snapshot.own) == ("tank/a", True)

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from prometheus_client import CollectorRegistry
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]  # without KVM each start of bzfs takes ten seconds
 MIB = 1024**2
 DEADLINE_S = 110
+DEVICE_S = 20.0
 
 
 class Watched:
@@ -69,6 +71,16 @@ class Watched:
         return self.registry.get_sample_value(f"emily_zfs_agent_{name}", labels)
 
 
+def device(volume: str) -> Path:
+    """Of a volume, once udev has made it."""
+    path = Path("/dev/zvol", volume)
+    deadline = time.monotonic() + DEVICE_S
+    while not path.is_block_device() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert path.is_block_device()
+    return path
+
+
 @pytest.fixture
 def watched(
     openzfs: Zfs, whole_pool: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -108,6 +120,20 @@ async def test_increments_follow_the_bookmark_of_a_snapshot_that_is_gone(watched
     watched.take("emily-2")
     await watched.replicator.turn()
     assert (watched.state().problem, watched.arrived()) == ("", ["emily-1", "emily-2"])
+
+
+async def test_volumes_arrive_too(watched: Watched) -> None:
+    source, target = (f"{each}/disk" for each in (watched.source, watched.target))
+    Commands().zfs("create", "-V", "8M", source)
+    content = os.urandom(MIB)
+    device(source).write_bytes(content)
+    for short in ("emily-1", "emily-2"):
+        watched.take(short)
+        await watched.replicator.turn()
+        assert watched.state().problem == ""
+    assert watched.arrived("/disk") == watched.arrived() == ["emily-1", "emily-2"]
+    with device(target).open("rb") as copy:
+        assert copy.read(MIB) == content
 
 
 async def test_a_receive_that_was_cut_off_goes_on_where_it_was(watched: Watched, tmp_path: Path) -> None:
