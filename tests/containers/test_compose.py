@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from composing import MINDS, Composed, build
+from emily.secret_rotate import overwrite
 from engine import BUILD_TIMEOUT_S, ROOT, docker, inspected, needed
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(2 * BUILD_TIMEOUT_S)]
@@ -197,6 +198,19 @@ def test_traffic_goes_to_green_with_what_blue_remembers_and_back(composed: Compo
         composed.do("--profile", "green", "rm", "--stop", "--force", *(f"green-{mind}" for mind in MINDS))
 
 
+def test_rotated_password_of_the_bus_takes_a_restart_of_the_bus_alone(composed: Composed) -> None:
+    own = composed.secrets / "bus_blue"
+    old = own.read_text()
+    for file in (composed.secrets / "bus_passwords", own):
+        overwrite(file, file.read_text().replace(old, "another-password-of-blue"))
+    assert composed.do("restart", "bus").returncode == 0
+    deadline = time.monotonic() + 60
+    while not all(each["RestartCount"] for each in _minds(composed)) or not _decides(composed):
+        assert time.monotonic() < deadline, composed.do("logs", "blue-reflex").stdout
+        time.sleep(0.5)
+    assert composed.containers()["flag-service"]["RestartCount"] == 0
+
+
 def test_everything_ends_in_order(composed: Composed) -> None:
     """The last test of the system: an orderly end is faster than the ten seconds until it is cut off."""
     ask(composed, LOOK, subject="last")
@@ -234,6 +248,16 @@ def test_green_is_blue_under_another_name(configured: dict[str, Any]) -> None:
 def test_pulled_images_are_ours_alone(configured: dict[str, Any]) -> None:
     assert all(each["build"]["context"] == str(ROOT) for each in configured["services"].values())
     assert all(each["image"].startswith("emily-") for each in configured["services"].values())
+
+
+def _minds(composed: Composed) -> list[Any]:
+    known = composed.containers()
+    return [known[f"blue-{mind}"] for mind in MINDS]
+
+
+def _decides(composed: Composed) -> bool:
+    answer = httpx.post(f"{composed.url}/api/v1/stimuli", json=LOOK | {"subject": "rotated"}, timeout=15)
+    return answer.status_code == 200 and answer.json()["status"] == "decided"
 
 
 def _members(composed: Composed, network: str) -> set[str]:
