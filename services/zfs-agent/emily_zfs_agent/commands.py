@@ -1,8 +1,9 @@
-"""Runs `zfs` and `zpool`: no shell, no standard input, a deadline, one language and one time zone."""
+"""Runs `zfs` and `zpool`, here or by ssh: no standard input, a deadline, one language and one time zone."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -14,18 +15,24 @@ KILL_GRACE_S = 1.0
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 """Where the programs are on systems whose users do not have them on their path."""
 SHOWN = 2000
+SSH = ("ssh", "-xT", "-oBatchMode=yes", "-oStrictHostKeyChecking=yes")
+_PACKAGES = {"ssh": "openssh-client"}
 
 
 class Commands:
-    """The two programs of this machine.
+    """The two programs of a machine.
 
     Args:
         deadline_s: Of each command.
+        host: The machine, as ssh takes it; this one without it.
     """
 
-    def __init__(self, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, deadline_s: float = DEADLINE_S, *, host: str = "") -> None:
         self._deadline_s = deadline_s
+        self._host = host
         self._path = os.environ.get("PATH", os.defpath) + os.pathsep + SYSTEM_PATH
+        of_ssh = os.environ if host else {}
+        self._environment = {**of_ssh, "PATH": self._path, "LC_ALL": "C", "TZ": "UTC"}
         self._stuck: subprocess.Popen[str] | None = None
 
     def zfs(self, *arguments: str) -> str:
@@ -43,29 +50,32 @@ class Commands:
         return self._run("zpool", arguments)
 
     def _run(self, program: str, arguments: Sequence[str]) -> str:
-        path = shutil.which(program, path=self._path)
-        if path is None:
-            raise ZfsMissing(f"{program}: not on this machine; install zfsutils-linux")
         command = (program, *arguments)
+        started, *words = (*SSH, self._host, shlex.join(command)) if self._host else command
+        path = shutil.which(started, path=self._path)
+        if path is None:
+            package = _PACKAGES.get(started, "zfsutils-linux")
+            raise ZfsMissing(f"{started}: not on this machine; install {package}")
         self._refuse_while_stuck(command)
         process = subprocess.Popen(  # noqa: S603 - a list of arguments, each checked before
-            (path, *arguments),
+            (path, *words),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={"PATH": self._path, "LC_ALL": "C", "TZ": "UTC"},
+            env=self._environment,
             encoding="utf-8",
             errors="replace",
         )
         try:
-            written, words = process.communicate(timeout=self._deadline_s)
+            written, said = process.communicate(timeout=self._deadline_s)
         except subprocess.TimeoutExpired:
             self._end(process)
             raise CommandTimedOut(
                 f"{' '.join(command)}: not done in {self._deadline_s:g} s; look at: zpool status"
             ) from None
         if process.returncode != 0:
-            raise CommandFailed(command, process.returncode, " ".join(words[:SHOWN].split()))
+            where = (f"{self._host}:",) if self._host else ()
+            raise CommandFailed((*where, *command), process.returncode, " ".join(said[:SHOWN].split()))
         return written
 
     def _end(self, process: subprocess.Popen[str]) -> None:

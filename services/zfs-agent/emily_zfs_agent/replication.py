@@ -21,6 +21,14 @@ KEPT = 10
 """Bookmarks of each dataset: more than one, for a target that was put back to an older snapshot."""
 LOGS = "bzfs-logs"
 """In the name of each folder for its logs; bzfs wants it."""
+SSH_CONFIG = "bzfs_ssh_config"
+"""Name of the file for ssh; bzfs wants it so."""
+SSH_SETTINGS = """\
+StrictHostKeyChecking yes
+Include ~/.ssh/config
+Include /etc/ssh/ssh_config
+"""
+"""What is set first holds: nobody's settings let a stream go to a host that is not known."""
 _HOST = re.compile(r"([a-z_][A-Za-z0-9_-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*", re.ASCII)
 _ABSENT = "-"
 """What bzfs calls a program that it is to do without."""
@@ -66,27 +74,16 @@ def command(dataset: str, wish: Replication, *, recursive: bool, logs: Path) -> 
         f"--include-snapshot-regex={re.escape(PREFIX)}.*",
         "--create-bookmarks=hourly",  # which of ours means: of the last one that is sent
         "--zfs-recv-program-opts=-u -o readonly=on -o canmount=noauto",
+        *((f"--ssh-dst-config-file={logs / SSH_CONFIG}",) if wish.host else ()),
         *("--no-privilege-elevation", "--quiet", f"--log-dir={logs}", "--retries=0"),
         *(f"--{each}-program={_ABSENT}" for each in ("mbuffer", "pv", "compression")),
     )
 
 
 def look_at_target(wish: Replication) -> tuple[str, ...]:
-    """The words that ask what is at the target now."""
-    there = ("ssh", "-oBatchMode=yes", wish.host) if wish.host else ()
+    """The words for zfs that ask what is at the target now."""
     kinds = ("-t", "filesystem,volume,snapshot")
-    return (
-        *there,
-        "zfs",
-        "get",
-        "-Hp",
-        "-r",
-        *kinds,
-        "-o",
-        "name,value",
-        "receive_resume_token",
-        wish.target,
-    )
+    return ("get", "-Hp", "-r", *kinds, "-o", "name,value", "receive_resume_token", wish.target)
 
 
 def overwritable(written: str, targets: Iterable[str]) -> tuple[str, ...]:

@@ -17,12 +17,14 @@ import anyio.to_thread
 from emily_runtime.logs import get_logger
 
 from emily_zfs_agent.board import Board
-from emily_zfs_agent.commands import SYSTEM_PATH
+from emily_zfs_agent.commands import DEADLINE_S, SYSTEM_PATH, Commands
 from emily_zfs_agent.desired import Desired
-from emily_zfs_agent.errors import NotReplicated, ZfsError
+from emily_zfs_agent.errors import CommandFailed, NotReplicated, ZfsError
 from emily_zfs_agent.metrics import Metrics
 from emily_zfs_agent.replication import (
     LOGS,
+    SSH_CONFIG,
+    SSH_SETTINGS,
     Progress,
     Replication,
     command,
@@ -49,6 +51,7 @@ class Replicator:
         board: Gets what is seen.
         metrics: Count.
         deadline_s: Of one replication; what was cut off goes on at the next.
+        command_deadline_s: Of each command at the target.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Replicator:
         board: Board,
         metrics: Metrics,
         deadline_s: float,
+        command_deadline_s: float = DEADLINE_S,
     ) -> None:
         self._wishes = desired.replications()
         self._policies = desired.policies()
@@ -66,6 +70,7 @@ class Replicator:
         self._board = board
         self._metrics = metrics
         self._deadline_s = deadline_s
+        self._command_deadline_s = command_deadline_s
 
     async def run(self, look_every_s: float) -> None:
         """Turn after turn, for ever."""
@@ -92,8 +97,10 @@ class Replicator:
         self._board.saw_replica(dataset, before.at)
         if before.due:
             await self._require_room(zfs, dataset, wish, recursive)
-            with TemporaryDirectory(prefix=LOGS) as logs:  # what it says is heard
-                words = command(dataset, wish, recursive=recursive, logs=Path(logs))
+            with TemporaryDirectory(prefix=LOGS) as folder:  # what it says is heard
+                logs = Path(folder)
+                (logs / SSH_CONFIG).write_text(SSH_SETTINGS)
+                words = command(dataset, wish, recursive=recursive, logs=logs)
                 await ran(words, deadline_s=self._deadline_s)
             now = await anyio.to_thread.run_sync(look)
             self._board.saw_replica(dataset, now.at)
@@ -105,10 +112,11 @@ class Replicator:
 
     async def _require_room(self, zfs: Zfs, dataset: str, wish: Replication, recursive: bool) -> None:
         """The target is not there, or what it holds has snapshots: then bzfs adds to it or says why not."""
+        target = Commands(self._command_deadline_s, host=wish.host)
         try:
-            written = await ran(look_at_target(wish), deadline_s=self._deadline_s)
-        except NotReplicated as failure:
-            if "does not exist" in str(failure):
+            written = await anyio.to_thread.run_sync(target.zfs, *look_at_target(wish))
+        except CommandFailed as failure:
+            if "does not exist" in failure.words:
                 return
             raise
         seen = await anyio.to_thread.run_sync(partial(zfs.listing, dataset, recursive=recursive))

@@ -58,6 +58,7 @@ class ZfsAgent(Service[ZfsAgentSettings]):
                 board=board,
                 metrics=metrics,
                 deadline_s=settings.replication_timeout_s,
+                command_deadline_s=settings.command_timeout_s,
             )
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(Desk(agent, board, metrics).answering(life.bus))

@@ -26,6 +26,19 @@ def test_a_command_has_no_input_one_language_and_one_time_zone(
     assert Commands().zfs("list") == "C UTC\n"
 
 
+def test_a_command_for_another_machine_goes_through_ssh_which_must_know_it(recorded: Recorded) -> None:
+    ssh = recorded.bin / "ssh"
+    ssh.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"")
+    ssh.chmod(0o755)
+    said = Commands(host="emily@elsewhere").zfs("set", "a:b=on request", "b/a@1; ls").splitlines()
+    *options, host, words = said
+    assert {"-oBatchMode=yes", "-oStrictHostKeyChecking=yes"} <= set(options)
+    assert (host, words) == ("emily@elsewhere", "zfs set 'a:b=on request' 'b/a@1; ls'")
+    ssh.write_text("#!/bin/sh\necho 'Host key verification failed.' >&2; exit 255")
+    with pytest.raises(CommandFailed, match="emily@elsewhere: zfs list: Host key verification failed"):
+        Commands(host="emily@elsewhere").zfs("list")
+
+
 def test_an_error_names_the_command_and_holds_the_words_of_zfs(recorded: Recorded) -> None:
     recorded.answers("zfs destroy tank/a@b", words="cannot destroy 'tank/a@b': dataset is busy\n", code=1)
     with pytest.raises(CommandFailed) as failed:

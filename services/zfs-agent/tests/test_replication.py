@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +12,17 @@ from bzfs_main.argparse_cli import argument_parser
 from emily_zfs_agent.desired import parsed
 from emily_zfs_agent.errors import DesiredStateError
 from emily_zfs_agent.reading import Bookmark, Listing
-from emily_zfs_agent.replication import KEPT, Replication, command, is_host, outlived, overwritable, progress
+from emily_zfs_agent.replication import (
+    KEPT,
+    SSH_CONFIG,
+    SSH_SETTINGS,
+    Replication,
+    command,
+    is_host,
+    outlived,
+    overwritable,
+    progress,
+)
 from emily_zfs_agent.snapshot import Snapshot
 
 WISH = """
@@ -41,6 +53,19 @@ def test_bzfs_may_destroy_nothing(host: str) -> None:
     assert not [name for name, value in told.items() if value and name.startswith(("force", "delete"))]
     assert told["recursive"]
     assert words[3:5] == ("tank/a", "emily@elsewhere:b/a" if host else "b/a")
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="NOT tested: settings of ssh; there is no ssh")
+def test_a_stream_goes_to_a_host_whose_key_is_known_alone(tmp_path: Path) -> None:
+    file = tmp_path / SSH_CONFIG
+    file.write_text(SSH_SETTINGS)
+    words = command("tank/a", Replication(target="b/a", host="elsewhere"), recursive=True, logs=tmp_path)
+    assert f"--ssh-dst-config-file={file}" in words
+    asked = ["ssh", "-G", "-F", str(file), "elsewhere"]
+    done = subprocess.run(
+        asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=True
+    )
+    assert "stricthostkeychecking true" in done.stdout.splitlines()
 
 
 def test_replication_has_come_as_far_as_the_dataset_that_is_behind_most() -> None:
