@@ -40,6 +40,8 @@ from emily_contracts.hypotheses import Hypotheses, HypothesesRequest, Hypothesis
 from emily_contracts.memory import (
     Components,
     Episode,
+    Lived,
+    LivedRequest,
     Recall,
     RecallRequest,
     Selection,
@@ -105,6 +107,8 @@ __all__ = [
     "Hypothesis",
     "Levels",
     "ListRequest",
+    "Lived",
+    "LivedRequest",
     "Memory",
     "Message",
     "Modulation",

@@ -108,6 +108,30 @@ class StoreRequest(Message, frozen=True, kw_only=True):
     episode: Episode
 
 
+class LivedRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Asks a mind what it lived lately and wants to remember.
+
+    Attributes:
+        after: What came behind this message; everything when the mind does not know it.
+    """
+
+    after: UUID | None = None
+
+
+class Lived(msgspec.Struct, frozen=True, kw_only=True):
+    """What a mind wants to remember, in the order in which it lived through it.
+
+    Attributes:
+        more: There is more behind the last of them.
+        cut: The mind did not know the message and holds as much as it can: what came behind the message and
+            before the first of these it may have given up.
+    """
+
+    experiences: tuple[StoreRequest, ...]
+    more: bool = False
+    cut: bool = False
+
+
 class Store(msgspec.Struct, frozen=True, kw_only=True):
     """Acknowledges a stored episode.
 

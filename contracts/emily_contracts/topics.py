@@ -37,7 +37,7 @@ from emily_contracts.flags import Exposure, FlagSnapshot, FlagsRequest
 from emily_contracts.handover import Adopted, Adoption, Barrier, StateRequest, StateSnapshot
 from emily_contracts.health import Health, HealthRequest
 from emily_contracts.hypotheses import Hypotheses, HypothesesRequest
-from emily_contracts.memory import Recall, RecallRequest, Store, StoreRequest
+from emily_contracts.memory import Lived, LivedRequest, Recall, RecallRequest, Store, StoreRequest
 from emily_contracts.outcome import Outcome
 from emily_contracts.percept import Percept
 from emily_contracts.routing import ChangeTraffic, Standing, StandingRequest, Traffic, TrafficRequest
@@ -134,6 +134,7 @@ ATTEND = Query("attend", AttentionRequest, Attention, "Gates drives through the 
 HYPOTHESISE = Query(
     "hypothesise", HypothesesRequest, Hypotheses, "Samples hypotheses and reports their diversity."
 )
+LIVED = Query("lived", LivedRequest, Lived, "What a mind lived lately and wants to remember.")
 CURRENT_FLAGS = Query("flags/now", FlagsRequest, FlagSnapshot, "All flags now.")
 CURRENT_STANDING = Query("standing/now", StandingRequest, Standing, "What this colour is now.")
 STATE = Query("state/{service}", StateRequest, StateSnapshot, "What a mind remembered at a barrier.")
@@ -203,6 +204,7 @@ TOPICS: dict[str, AnyTopic] = {
 QUERIES: dict[str, AnyQuery] = {
     "attend": ATTEND,
     "hypothesise": HYPOTHESISE,
+    "lived": LIVED,
     "current_flags": CURRENT_FLAGS,
     "current_standing": CURRENT_STANDING,
     "state": STATE,

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from emily_contracts import (
     Broadcast,
     Hypotheses,
     HypothesesRequest,
+    Lived,
+    LivedRequest,
     Outcome,
     Provenance,
     Recall,
     StoreRequest,
 )
 from emily_contracts.topic import AnyQuery, AnyTopic
-from emily_contracts.topics import BROADCAST, DECISION, EXPERIENCE, HYPOTHESISE, INFERENCE_BARRIER
+from emily_contracts.topics import BROADCAST, DECISION, EXPERIENCE, HYPOTHESISE, INFERENCE_BARRIER, LIVED
 from emily_runtime import Emission, Gauges, Mind, Question, Refused
 from emily_runtime.subjects import Trace
 from msgspec.structs import replace
@@ -73,7 +75,7 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         answered = state.answered.get(str(event.stimulus_id))
         if event.outcome is not None:
             lived = None if answered is None else experience.judged(answered, event, event.outcome)
-            return self._learned(state, event, event.outcome), _worth_keeping(lived)
+            return self._lived(self._learned(state, event, event.outcome), lived)
         if answered is not None:
             return state, (Emission(DECISION, answered),)
         state, thought = self._thought(replace(state, events=state.events + 1), event)
@@ -83,8 +85,8 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         answers = state.answered | {str(event.stimulus_id): answer}
         if len(answers) > self.settings.answers:
             del answers[min(answers)]
-        said = (Emission(DECISION, answer), *_worth_keeping(experience.told(answer, event)))
-        return replace(state, answered=answers), said
+        state, kept = self._lived(replace(state, answered=answers), experience.told(answer, event))
+        return state, (Emission(DECISION, answer), *kept)
 
     def wonders(self, state: InferenceState, event: Broadcast) -> Question | None:
         """Before the first decision of an episode of vision: what similar moments turned out to be."""
@@ -112,9 +114,9 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         """The state whose decisions say so."""
         return replace(state, cold_start=why)
 
-    def answers(self) -> Mapping[AnyQuery, Callable[[InferenceState, HypothesesRequest], Hypotheses]]:
-        """A sample of hypotheses about the world that is seen."""
-        return {HYPOTHESISE: _hypothesise}
+    def answers(self) -> Mapping[AnyQuery, Callable[[InferenceState, Any], Any]]:
+        """A sample of hypotheses about the world that is seen, and what was lived lately."""
+        return {HYPOTHESISE: _hypothesise, LIVED: self._told_again}
 
     def observe(self, state: InferenceState) -> Gauges:
         """What was learned, and how many are remembered."""
@@ -145,16 +147,24 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         gazes = {subject: other for subject, other in state.gazes.items() if subject != event.subject}
         return replace(state, vision=vision, gazes=gazes)
 
+    def _lived(
+        self, state: InferenceState, lived: StoreRequest | None
+    ) -> tuple[InferenceState, tuple[Emission, ...]]:
+        """The state with an experience, which is also said, if there was one."""
+        if lived is None:
+            return state, ()
+        newest = (*state.lived, lived)[-self.settings.experiences :]
+        return replace(state, lived=newest), (Emission(EXPERIENCE, lived),)
+
+    def _told_again(self, state: InferenceState, request: LivedRequest) -> Lived:
+        return experience.since(state.lived, request, most=self.settings.experiences)
+
     def _remembered[T: Trace](self, traces: dict[str, T], subject: str, trace: T) -> dict[str, T]:
         """The traces with one renewed; beyond the bound the least recently touched is forgotten."""
         renewed = traces | {subject: trace}
         if len(renewed) > self.settings.subjects:
             del renewed[min(renewed, key=lambda old: renewed[old].touched)]
         return renewed
-
-
-def _worth_keeping(lived: StoreRequest | None) -> tuple[Emission, ...]:
-    return () if lived is None else (Emission(EXPERIENCE, lived),)
 
 
 def _hypothesise(state: InferenceState, request: HypothesesRequest) -> Hypotheses:

@@ -17,6 +17,9 @@ class InferenceSettings(ServiceSettings, frozen=True, kw_only=True):
     hypotheses: Annotated[bool, Meta(description="Whether structural hypotheses are sampled")] = True
     subjects: Annotated[int, Meta(ge=1, description="Most subjects whose episode is remembered")] = 256
     answers: Annotated[int, Meta(ge=1, description="Newest answers kept for stimuli delivered twice")] = 512
+    experiences: Annotated[
+        int, Meta(ge=1, le=100_000, description="Newest experiences held for a memory that was away")
+    ] = 1024
     recall: Annotated[
         bool, Meta(description="Whether memory is asked what similar moments turned out to be")
     ] = True

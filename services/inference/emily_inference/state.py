@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
-from emily_contracts import Decision
+from emily_contracts import Decision, StoreRequest
 from emily_runtime.subjects import put_together
 from msgspec.structs import replace
 
+from emily_inference import experience
 from emily_inference.interoception import Feeling
 from emily_inference.vision.knowledge import Knowledge
 from emily_inference.vision.sight import Gaze
@@ -23,6 +24,7 @@ class InferenceState(msgspec.Struct, frozen=True, kw_only=True):
         gazes: Episode of vision by subject.
         feelings: Expected condition by host.
         answered: Newest decisions by stimulus id.
+        lived: Newest experiences, for a memory that did not hear of them.
         cold_start: Why what had been learned is not in it; empty when nothing is missing.
     """
 
@@ -31,6 +33,7 @@ class InferenceState(msgspec.Struct, frozen=True, kw_only=True):
     gazes: dict[str, Gaze] = {}
     feelings: dict[str, Feeling] = {}
     answered: dict[str, Decision] = {}
+    lived: tuple[StoreRequest, ...] = ()
     cold_start: str = ""
 
 
@@ -45,6 +48,7 @@ def merged(
     """What goes on when some subjects come from another mind.
 
     What was learned can't be divided by subjects: it is that of the mind which learned from more episodes.
+    Of what was lived, the own part may be that of a shadow, which nobody should remember: it is let go.
 
     Args:
         own: What this mind remembers.
@@ -61,6 +65,7 @@ def merged(
         gazes=put_together(own.gazes, given.gazes, moves, **counts),
         feelings=put_together(own.feelings, given.feelings, moves, **counts),
         answered=_newest(own.answered, given.answered, moves, answers),
+        lived=tuple(each for each in given.lived if moves(experience.subject(each))),
     )
 
 

@@ -24,6 +24,12 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.stored = Counter("emily_memory_stored", "Episodes acknowledged", ["what"], registry=registry)
         self.rejected = Counter("emily_memory_rejected", "Episodes refused", ["reason"], registry=registry)
+        self.caught_up = Counter(
+            "emily_memory_caught_up", "Experiences that were missed and asked for later", registry=registry
+        )
+        self.overrun = Counter(
+            "emily_memory_overrun", "Times that a mind had given up what was missed", registry=registry
+        )
         self.recall_seconds = Histogram(
             "emily_memory_recall_seconds", "Time of a recall", ["path"], buckets=_BUCKETS, registry=registry
         )

@@ -10,8 +10,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import psycopg
-from emily_bus import AskRefused, Subscription
-from emily_contracts import StoreRequest
+from emily_bus import AskRefused
 from emily_contracts.topics import EXPERIENCE, STANDING
 from emily_postgres import reached, url_of
 from emily_runtime import DatabaseAddress, Life, Service
@@ -25,6 +24,7 @@ from emily_memory.api.app import create_app
 from emily_memory.api.rooms import Rooms
 from emily_memory.embedding import Embedder, Endpoint, choose
 from emily_memory.errors import MemoryRefused, StoreUnavailable
+from emily_memory.living import Living
 from emily_memory.memory import Memory, remembering
 from emily_memory.metrics import Metrics
 from emily_memory.queries import Answer
@@ -92,7 +92,9 @@ class MemoryService(Service[MemorySettings]):
             await shadowing.ask(life.bus)
             background.start_soon(shadowing.follow, standings)
             lived = await stack.enter_async_context(life.observe(life.bus.subscribe(EXPERIENCE)))
-            background.start_soon(_live, memory, shadowing, lived)
+            living = Living(memory, life.bus, shadowing)
+            background.start_soon(living.hear, lived)
+            background.start_soon(life.tasks.restarting, "experiences", living.catch_up)
             self._rooms = Rooms(database, memory.store, memory.recall, memory.metrics)
             life.ready("queries")
             await life.stopping.wait()
@@ -120,24 +122,6 @@ class MemoryService(Service[MemorySettings]):
         )
         life.ready("database")
         return database
-
-
-async def _live(memory: Memory, shadowing: Shadowing, experiences: Subscription) -> None:
-    """Stores what a mind wants to remember, unless it is a shadow; a mind is never slowed down by it."""
-    async with anyio.create_task_group() as storing:
-        async for request in experiences:
-            if shadowing.keeps:
-                storing.start_soon(_store, memory, request)
-            else:
-                memory.metrics.rejected.labels("shadow").inc()
-
-
-async def _store(memory: Memory, request: StoreRequest) -> None:
-    try:
-        await memory.store(request)
-    except MemoryRefused as refusal:
-        memory.metrics.rejected.labels(type(refusal).__name__.lower()).inc()
-        _log.warning("experience not kept", reason=str(refusal))
 
 
 async def _provider(database: Database, settings: MemorySettings) -> str:
