@@ -200,12 +200,7 @@ class ReplicatedDataset(msgspec.Struct, frozen=True, kw_only=True):
         target: That receives them, with its host if it is on another one.
         newest_at: Of the newest snapshot that arrived; none before the first. With datasets below, of the one
             that is behind most.
-        problem: Why not all that was due was done; empty when it was.
-        keep: What is kept at the target, in words; empty when nothing is destroyed there.
-        common: The name of the newest snapshot that both have, behind the `@`.
-        lag_s: How much newer the newest snapshot of the dataset is; none before the first arrived.
-        last_error: The last problem, also when it is over.
-        next_at: When the next snapshot is taken, which is sent then; none: at the next look.
+        problem: Why not all that was due was sent; empty when it was.
     """
 
     dataset: str
@@ -213,12 +208,6 @@ class ReplicatedDataset(msgspec.Struct, frozen=True, kw_only=True):
     newest_at: datetime | None = None
     age_s: float | None = None
     problem: str = ""
-    keep: str = ""
-    common: str = ""
-    lag_s: float | None = None
-    last_error: str = ""
-    last_error_at: datetime | None = None
-    next_at: datetime | None = None
 
 
 class StorageStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,7 +215,6 @@ class StorageStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         idle: Why nothing is done at all; empty when something is.
-        refused: What is wrong with the desired state, so that the one before is in force; else empty.
         zfs: Its version.
         lost: What this ZFS can't do, in words.
         looked_at: When everything was last looked at.
@@ -239,4 +227,3 @@ class StorageStatus(msgspec.Struct, frozen=True, kw_only=True):
     pools: tuple[StoragePool, ...] = ()
     datasets: tuple[ProtectedDataset, ...] = ()
     replications: tuple[ReplicatedDataset, ...] = ()
-    refused: str = ""

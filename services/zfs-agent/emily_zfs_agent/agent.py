@@ -14,6 +14,7 @@ from emily_runtime.logs import get_logger
 from emily_zfs_agent.board import Board
 from emily_zfs_agent.commands import Commands
 from emily_zfs_agent.desired import Desired
+from emily_zfs_agent.destroying import destroyed, still_there
 from emily_zfs_agent.errors import NotGone, ZfsError, ZfsMissing
 from emily_zfs_agent.metrics import Metrics
 from emily_zfs_agent.policy import Policy
@@ -146,25 +147,22 @@ class Agent:
             self._told.pop(name, None)
 
     async def _destroy(self, zfs: Zfs, verdict: Verdict, problems: dict[str, str]) -> bool:
-        """Whether it was told to go; what is not any more what was judged stays."""
-        judged_one = verdict.snapshot
+        """Whether it was told to go."""
+        dataset = verdict.snapshot.dataset
         try:
-            now = await anyio.to_thread.run_sync(zfs.snapshot, judged_one.name)
-            if now is None or now.guid != judged_one.guid or not now.own or now.userrefs > 0:
-                return False
-            await anyio.to_thread.run_sync(zfs.destroy, judged_one.name)
+            return await anyio.to_thread.run_sync(destroyed, zfs, verdict.snapshot)
         except ZfsError as failure:
-            problems[judged_one.dataset] = str(failure)
-            self._note(f"{judged_one.dataset} destroy", "destroy", str(failure))
+            problems[dataset] = str(failure)
+            self._note(f"{dataset} destroy", "destroy", str(failure))
             return False
-        return True
 
     async def _report(self, tried: Iterable[Verdict], seen: Listing, problems: dict[str, str]) -> None:
         """Tell what is really gone, which is what is not listed any more."""
-        there = {(each.name, each.guid) for each in seen.snapshots}
+        tried = tuple(tried)
+        stay = still_there((each.snapshot for each in tried), seen.snapshots)
         for verdict in tried:
             gone = verdict.snapshot
-            if (gone.name, gone.guid) not in there:
+            if gone not in stay:
                 self._metrics.destroyed.inc()
                 await self._say("destroyed", gone, verdict.reason)
                 continue

@@ -91,6 +91,8 @@ def _targets(desired: Desired) -> Iterator[str]:
             yield f"{where}: no snapshots of it are taken; add a table snapshots"
         if not is_dataset(wish.target):
             yield f"{where}.target={wish.target}: no name of a dataset; write POOL/NAME without blanks"
+        if wish.keep is not None and wish.keep.recursive:
+            yield f"{where}.keep.recursive: follows the snapshots that are sent; leave it out"
         if wish.host and not is_host(wish.host):
             yield f"{where}.host={wish.host}: no host; write HOST or USER@HOST"
         if not wish.host and {dataset, wish.target} & {*parents(dataset), *parents(wish.target)}:

@@ -145,7 +145,10 @@ def _policy(table: Any, where: str, problems: list[str]) -> Policy | None:
 
 def _replication(table: Any, where: str, problems: list[str]) -> Replication | None:
     before = len(problems)
+    keep = table.pop("keep", None) if isinstance(table, dict) else None
     fields = _fields(Replication, table, where, problems)
+    if keep is not None:
+        fields["keep"] = _policy(keep, f"{where}.keep", problems)
     if "target" not in fields:
         if len(problems) == before:
             problems.append(f'{where}: names no target; write target = "POOL/NAME"')

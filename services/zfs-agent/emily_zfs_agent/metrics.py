@@ -22,6 +22,7 @@ class Metrics:
     Attributes:
         taken: Snapshots, by why.
         destroyed: Snapshots that are really gone.
+        thinned: Snapshots that are really gone from a target.
         failures: By what was to be done.
     """
 
@@ -31,6 +32,7 @@ class Metrics:
 
         self.taken = counter("taken", "Snapshots taken.", "why")
         self.destroyed = counter("destroyed", "Snapshots destroyed and seen to be gone.")
+        self.thinned = counter("thinned", "Destroyed on a target.", "dataset", "target")
         self.failures = counter("failures", "What was due and not done.", "what")
         for why in ("policy", "request"):
             self.taken.labels(why)

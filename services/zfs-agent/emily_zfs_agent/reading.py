@@ -11,7 +11,7 @@ from emily_zfs_agent.snapshot import POLICY_PROPERTY, Snapshot
 
 COLUMNS = "name,property,source,value"
 """The value last: it may hold anything."""
-FACTS = f"type,creation,createtxg,guid,userrefs,used,{POLICY_PROPERTY}"
+FACTS = "type,creation,createtxg,guid,userrefs,used"
 
 
 class Property(NamedTuple):
@@ -32,11 +32,13 @@ class Bookmark(NamedTuple):
         name: `DATASET#SHORT`.
         creation: Of the snapshot, in UTC.
         createtxg: Of the snapshot.
+        guid: Of the snapshot, the same on every pool that it was sent to.
     """
 
     name: str
     creation: datetime
     createtxg: int
+    guid: str
 
     @property
     def dataset(self) -> str:
@@ -75,23 +77,24 @@ def properties(written: str) -> dict[str, dict[str, Property]]:
     return found
 
 
-def listing(written: str) -> Listing:
-    """Datasets and snapshots, from `zfs get` of `FACTS`; bookmarks are left out."""
+def listing(written: str, mark: str = POLICY_PROPERTY) -> Listing:
+    """Datasets and snapshots, from `zfs get` of `FACTS` and of the property that marks ours."""
     found = properties(written)
     return Listing(
         datasets=tuple(name for name in found if "@" not in name and "#" not in name),
-        snapshots=tuple(_snapshot(name, facts) for name, facts in found.items() if "@" in name),
+        snapshots=tuple(_snapshot(name, facts, mark) for name, facts in found.items() if "@" in name),
         volumes=frozenset(name for name, facts in found.items() if facts.get("type") == VOLUME),
     )
 
 
 def bookmarks(written: str) -> tuple[Bookmark, ...]:
-    """From `zfs list -Hp -o name,creation,createtxg`."""
+    """From `zfs list -Hp -o name,creation,createtxg,guid`."""
     found = []
     for columns in lines(written):
         try:
-            name, creation, createtxg = columns
-            found.append(Bookmark(name, datetime.fromtimestamp(int(creation), UTC), int(createtxg)))
+            name, creation, createtxg, guid = columns
+            at = datetime.fromtimestamp(int(creation), UTC)
+            found.append(Bookmark(name, at, int(createtxg), str(int(guid))))
         except (ValueError, OverflowError, OSError) as failure:
             raise Unreadable(f"zfs list of bookmarks: {columns}: {failure}") from None
     return tuple(found)
@@ -108,8 +111,8 @@ def tags(written: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _snapshot(name: str, facts: dict[str, Property]) -> Snapshot:
-    policy = facts.get(POLICY_PROPERTY, Property("-", "-"))
+def _snapshot(name: str, facts: dict[str, Property], mark: str) -> Snapshot:
+    policy = facts.get(mark, Property("-", "-"))
     try:
         return Snapshot(
             name=name,

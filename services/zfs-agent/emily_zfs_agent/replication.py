@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from emily_zfs_agent.policy import Policy
 from emily_zfs_agent.reading import Bookmark, Listing, lines
 from emily_zfs_agent.snapshot import PREFIX, Snapshot
 
@@ -40,10 +41,12 @@ class Replication(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         target: Dataset that receives them; made when it is missing.
         host: That it is on, as ssh takes it; this machine without it.
+        keep: What is kept there; nothing is ever destroyed there without it.
     """
 
     target: str
     host: str = ""
+    keep: Policy | None = None
 
     def __str__(self) -> str:
         return f"{self.host}:{self.target}" if self.host else self.target

@@ -7,12 +7,14 @@ import signal
 import subprocess
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import anyio
 import anyio.abc
+import anyio.from_thread
 import anyio.to_thread
 from emily_runtime.logs import get_logger
 
@@ -21,6 +23,7 @@ from emily_zfs_agent.commands import DEADLINE_S, SYSTEM_PATH, Commands
 from emily_zfs_agent.desired import Desired
 from emily_zfs_agent.errors import CommandFailed, NotReplicated, ZfsError
 from emily_zfs_agent.metrics import Metrics
+from emily_zfs_agent.policy import Policy
 from emily_zfs_agent.replication import (
     LOGS,
     SSH_CONFIG,
@@ -33,6 +36,9 @@ from emily_zfs_agent.replication import (
     overwritable,
     progress,
 )
+from emily_zfs_agent.retention import Verdict
+from emily_zfs_agent.snapshot import REPLICA_PROPERTY
+from emily_zfs_agent.thinning import Thinning
 from emily_zfs_agent.zfs import Zfs
 
 _log = get_logger(__name__)
@@ -71,6 +77,7 @@ class Replicator:
         self._metrics = metrics
         self._deadline_s = deadline_s
         self._command_deadline_s = command_deadline_s
+        self._thinned: dict[str, Replication] = {}
 
     async def run(self, look_every_s: float) -> None:
         """Turn after turn, for ever."""
@@ -93,7 +100,7 @@ class Replicator:
             raise NotReplicated(f"{dataset}: this ZFS ({zfs.capabilities.version}) has no bookmarks")
         recursive = self._policies[dataset].recursive
         look = partial(self._look, zfs, dataset, recursive)
-        before = await anyio.to_thread.run_sync(look)
+        before = now = await anyio.to_thread.run_sync(look)
         self._board.saw_replica(dataset, before.at)
         if before.due:
             await self._require_room(zfs, dataset, wish, recursive)
@@ -107,8 +114,28 @@ class Replicator:
             if now.due and now.at == before.at:
                 raise NotReplicated(f"{dataset}: bzfs ended well, but nothing newer is at {wish}")
             await anyio.to_thread.run_sync(_tidy, zfs, dataset, recursive)
+            self._thinned.pop(dataset, None)
             _log.info("replicated", dataset=dataset, target=str(wish))
+        if wish.keep is not None and self._thinned.get(dataset) != wish and now.at is not None:
+            await anyio.to_thread.run_sync(self._thin, zfs, dataset, wish, wish.keep, recursive)
+            self._thinned[dataset] = wish
         self._board.replicated(dataset)
+
+    def _thin(self, zfs: Zfs, dataset: str, wish: Replication, keep: Policy, recursive: bool) -> None:
+        """What is sent only later is thinned out later; what fails is tried again at the next look."""
+        there = Zfs(Commands(self._command_deadline_s, host=wish.host), mark=REPLICA_PROPERTY)
+
+        def told(verdict: Verdict) -> None:
+            gone = verdict.snapshot.name
+            self._metrics.thinned.labels(dataset, str(wish)).inc()
+            _log.info("destroyed", snapshot=gone, target=str(wish), reason=verdict.reason)
+
+        def wanted() -> bool:
+            anyio.from_thread.check_cancelled()
+            return True
+
+        thinning = Thinning(zfs, there, (dataset, wish.target), keep, recursive=recursive)
+        thinning.run(datetime.now(UTC), told, wanted)
 
     async def _require_room(self, zfs: Zfs, dataset: str, wish: Replication, recursive: bool) -> None:
         """The target is not there, or what it holds has snapshots: then bzfs adds to it or says why not."""

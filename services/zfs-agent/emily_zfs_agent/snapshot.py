@@ -9,6 +9,8 @@ import msgspec
 PREFIX = "emily-"
 POLICY_PROPERTY = "org.emily:policy"
 """Set on each snapshot of ours when it is taken."""
+REPLICA_PROPERTY = "org.emily:replica"
+"""Set on each snapshot of ours that arrived on a target, with what it was taken for on its source."""
 REQUESTED = "on request"
 """Its value where somebody asked; else it is the dataset whose policy was due, which has no blank."""
 
@@ -23,7 +25,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         guid: Stays when the name goes to another.
         userrefs: How many hold it.
         used: Bytes that nothing else refers to.
-        policy: Our property, set on the snapshot itself; empty when it has none or inherits one.
+        policy: Our property of the two, set on the snapshot itself; empty when it has none or inherits one.
     """
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import batched
 
 from emily_zfs_agent import capabilities, pools, reading
 from emily_zfs_agent.capabilities import Capabilities
@@ -13,28 +14,34 @@ from emily_zfs_agent.reading import Bookmark, Listing, Property
 from emily_zfs_agent.snapshot import POLICY_PROPERTY, Snapshot
 
 _ABSENT = ("does not exist", "no such pool")
-_SNAPSHOT_FACTS = ("get", "-Hp", "-o", reading.COLUMNS, reading.FACTS)
+_AT_ONCE = 200
+"""Names in one command; ssh passes all words of one as one."""
 
 
 class Zfs:
-    """The ZFS of this machine.
+    """The ZFS of a machine.
 
     Every method raises a `ZfsError` when ZFS does not do it.
+
+    Args:
+        commands: Of the machine.
+        mark: The property that says which snapshots are ours.
 
     Attributes:
         capabilities: What it can do.
     """
 
-    def __init__(self, commands: Commands) -> None:
+    def __init__(self, commands: Commands, *, mark: str = POLICY_PROPERTY) -> None:
         self._commands = commands
+        self._mark = mark
+        self._facts = ("-Hp", "-o", reading.COLUMNS, f"{reading.FACTS},{mark}")
         self.capabilities: Capabilities = capabilities.found(commands)
         self._exact = ("-p",) if self.capabilities.exact_pools else ()
 
     def listing(self, dataset: str, *, recursive: bool = False) -> Listing:
         """A dataset with its snapshots, and those below it if recursive."""
         depth = ("-r",) if recursive else ("-d", "1")
-        get, *rest = _SNAPSHOT_FACTS
-        found = reading.listing(self._commands.zfs(get, *depth, *rest, dataset))
+        found = reading.listing(self._commands.zfs("get", *depth, *self._facts, dataset), self._mark)
         if recursive:
             return found
         own = tuple(each for each in found.snapshots if each.dataset == dataset)
@@ -43,7 +50,7 @@ class Zfs:
     def snapshot(self, name: str) -> Snapshot | None:
         """The snapshot of that name; none when there is none."""
         try:
-            found = reading.listing(self._commands.zfs(*_SNAPSHOT_FACTS, name)).snapshots
+            found = reading.listing(self._commands.zfs("get", *self._facts, name), self._mark).snapshots
         except CommandFailed as failure:
             if _says(failure, _ABSENT):
                 return None
@@ -55,7 +62,12 @@ class Zfs:
     def take(self, name: str, *, policy: str, recursive: bool) -> None:
         """Take a snapshot, and in the same instant those of all datasets below if recursive."""
         depth = ("-r",) if recursive else ()
-        self._commands.zfs("snapshot", *depth, "-o", f"{POLICY_PROPERTY}={policy}", name)
+        self._commands.zfs("snapshot", *depth, "-o", f"{self._mark}={policy}", name)
+
+    def mark(self, names: Iterable[str], policy: str) -> None:
+        """Say that snapshots are ours, and what they were taken for."""
+        for some in batched(names, _AT_ONCE):
+            self._commands.zfs("set", f"{self._mark}={policy}", *some)
 
     def destroy(self, name: str) -> None:
         """Destroy this one snapshot; ZFS refuses when it is held or a clone needs it."""
@@ -86,7 +98,7 @@ class Zfs:
     def bookmarks(self, dataset: str, *, recursive: bool) -> tuple[Bookmark, ...]:
         """Those of a dataset, and of those below it if recursive."""
         depth = ("-r",) if recursive else ("-d", "1")
-        columns = ("-o", "name,creation,createtxg")
+        columns = ("-o", "name,creation,createtxg,guid")
         return reading.bookmarks(
             self._commands.zfs("list", "-Hp", *columns, "-t", "bookmark", *depth, dataset)
         )

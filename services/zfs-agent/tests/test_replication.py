@@ -43,7 +43,7 @@ def snapshot(dataset: str, number: int, policy: str = "tank/a") -> Snapshot:
 
 
 def bookmark(dataset: str, number: int, prefix: str = "emily-") -> Bookmark:
-    return Bookmark(f"{dataset}#{prefix}{number}_1", at(number), number)
+    return Bookmark(f"{dataset}#{prefix}{number}_1", at(number), number, str(number))
 
 
 @pytest.mark.parametrize("host", ["", "emily@elsewhere"])
@@ -113,6 +113,9 @@ def test_no_host_is_an_option_of_ssh() -> None:
         ('target = "tank/a/b"', "above or below its source"),
         ('target = "b/a", host = "-oX"', "no host"),
         ('target = "b/a", hots = "x"', "did you mean host"),
+        ('target = "b/a", keep = {}', "replication.keep: keeps nothing"),
+        ('target = "b/a", keep = { dayly = 1 }', "did you mean daily"),
+        ('target = "b/a", keep = { daily = 1, recursive = true }', "leave it out"),
     ],
 )
 def test_what_is_wrong_with_a_target_is_told(replication: str, words: str) -> None:

@@ -35,9 +35,16 @@ class Watched:
         self.zfs = zfs
         self.source, self.target = source, f"{elsewhere}/copy"
         self.at = folder / "at"
+        self.begin()
+        Commands().zfs("create", "-o", f"mountpoint={self.at}", source)
+        Commands().zfs("create", f"{source}/below")
+
+    def begin(self, keep: str = "") -> None:
+        """Begin anew, with this wish of what is kept at the target."""
         desired = parsed(
-            f'[pools.{source.partition("/")[0]}]\n[datasets."{source}"]\n'
-            f'snapshots = {{ recursive = true, daily = 7 }}\nreplication = {{ target = "{self.target}" }}'
+            f'[pools.{self.source.partition("/")[0]}]\n[datasets."{self.source}"]\n'
+            "snapshots = { recursive = true, daily = 7 }\n"
+            f'replication = {{ target = "{self.target}"{keep} }}'
         )
         self.board = Board(desired)
         self.registry = CollectorRegistry()
@@ -48,8 +55,6 @@ class Watched:
             metrics=Metrics(self.registry, self.board),
             deadline_s=DEADLINE_S,
         )
-        Commands().zfs("create", "-o", f"mountpoint={self.at}", source)
-        Commands().zfs("create", f"{source}/below")
 
     async def _zfs(self) -> Zfs:
         return self.zfs
@@ -134,6 +139,44 @@ async def test_volumes_arrive_too(watched: Watched) -> None:
     assert watched.arrived("/disk") == watched.arrived() == ["emily-1", "emily-2"]
     with device(target).open("rb") as copy:
         assert copy.read(MIB) == content
+
+
+async def test_a_target_is_thinned_out_and_nothing_that_is_held_or_of_others_goes(watched: Watched) -> None:
+    for number in range(1, 6):
+        watched.take(f"emily-{number}")
+    await watched.replicator.turn()
+    held, foreign = f"{watched.target}@emily-1", f"{watched.target}@emily-foreign"
+    Commands().zfs("hold", "somebody", held)
+    Commands().zfs("snapshot", foreign)
+    watched.begin(", keep = { daily = 1, requested = 2 }")
+    try:
+        await watched.replicator.turn()
+        assert watched.state().problem == ""
+        assert watched.arrived() == ["emily-1", "emily-4", "emily-5", "emily-foreign"]
+        assert watched.arrived("/below") == ["emily-4", "emily-5"]
+        assert watched.metric("thinned_total") == 5
+        Commands().zfs("destroy", foreign)
+        watched.take("emily-6")
+        await watched.replicator.turn()
+        assert watched.state().problem == ""
+        assert watched.arrived() == ["emily-1", "emily-5", "emily-6"]
+    finally:
+        Commands().zfs("release", "somebody", held)
+
+
+async def test_what_a_clone_needs_at_the_target_stays_and_is_told_until_it_can_go(watched: Watched) -> None:
+    for number in range(1, 4):
+        watched.take(f"emily-{number}")
+    await watched.replicator.turn()
+    clone = f"{watched.target}-clone"
+    Commands().zfs("clone", f"{watched.target}@emily-1", clone)
+    watched.begin(", keep = { daily = 1, requested = 1 }")
+    await watched.replicator.turn()
+    assert watched.arrived() == ["emily-1", "emily-3"]
+    assert "clone" in watched.state().problem
+    Commands().zfs("destroy", clone)
+    await watched.replicator.turn()
+    assert (watched.arrived(), watched.state().problem) == (["emily-3"], "")
 
 
 async def test_a_receive_that_was_cut_off_goes_on_where_it_was(watched: Watched, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from emily_runtime import testing
 from emily_runtime.testing import ServiceProcess
 from emily_zfs_agent.commands import Commands
 from emily_zfs_agent.errors import NotReplicated
+from emily_zfs_agent.reading import Listing
 from emily_zfs_agent.replication import LOGS, SSH_CONFIG, SSH_SETTINGS, Replication, command
 from emily_zfs_agent.replicator import ran
 from emily_zfs_agent.testing import pool
@@ -58,7 +60,8 @@ def users() -> dict[str, Path]:
     homes = {}
     for name in (SENDER, RECEIVER):
         home = Path("/var/lib", name)
-        done("useradd", "--system", "--create-home", "--home-dir", str(home), "--shell", "/bin/sh", name)
+        if not home.exists():
+            done("useradd", "--system", "--create-home", "--home-dir", str(home), "--shell", "/bin/sh", name)
         (home / ".ssh").mkdir(mode=0o700)
         (home / ".ssh" / "config").write_text("StrictHostKeyChecking no\n")  # it must not matter
         homes[name] = home
@@ -104,7 +107,8 @@ def agent(
     desired.write_text(
         f'[pools.{link.source.partition("/")[0]}]\n[datasets."{link.source}"]\n'
         "snapshots = { recursive = true, hourly = 2 }\n"
-        f'replication = {{ target = "{link.target}", host = "{RECEIVER}@localhost" }}\n'
+        f'replication = {{ target = "{link.target}", host = "{RECEIVER}@localhost"'
+        ", keep = { hourly = 1, requested = 1 } }\n"
     )
     done("chown", "-R", f"{SENDER}:", str(state))
     as_sender = (
@@ -151,6 +155,16 @@ async def told(process: ServiceProcess, what: Callable[[ReplicatedDataset], bool
     return found
 
 
+def below(link: Link) -> Listing:
+    """What is at the target."""
+    return link.zfs.listing(link.target, recursive=True)
+
+
+async def arrived_all(process: ServiceProcess, newest: datetime) -> None:
+    found = await told(process, lambda found: found.newest_at == newest or bool(found.problem))
+    assert found.problem == ""
+
+
 async def test_users_with_the_permissions_of_the_how_to_send_and_receive(
     link: Link, agent: Callable[[], ServiceProcess]
 ) -> None:
@@ -158,17 +172,18 @@ async def test_users_with_the_permissions_of_the_how_to_send_and_receive(
     process = agent()
     found = await told(process, lambda found: bool(found.newest_at or found.problem))
     assert found.problem == ""
-    arrived = link.zfs.listing(link.target, recursive=True)
+    arrived = below(link)
     assert arrived.datasets == tuple(link.target + below for below in ("", "/below", "/disk"))
     assert arrived.volumes == {f"{link.target}/disk"}
     (sent,) = link.zfs.listing(link.source).snapshots
     assert {each.short for each in arrived.snapshots} == {sent.short}
-    link.zfs.take(f"{link.source}@emily-more", policy="on request", recursive=True)
-    more = link.zfs.snapshot(f"{link.source}@emily-more")
+    for short in ("emily-1", "emily-2"):
+        link.zfs.take(f"{link.source}@{short}", policy="on request", recursive=True)
+    more = link.zfs.snapshot(f"{link.source}@emily-2")
     assert more is not None
-    found = await told(process, lambda found: found.newest_at == more.creation or bool(found.problem))
-    assert found.problem == ""
-    assert len(link.zfs.listing(link.target, recursive=True).snapshots) == 6
+    await arrived_all(process, more.creation)
+    kept = {sent.short, "emily-2"}
+    process.wait_until(lambda: {each.short for each in below(link).snapshots} == kept)
     assert process.stop() == 0
 
 
