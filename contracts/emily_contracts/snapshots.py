@@ -200,7 +200,12 @@ class ReplicatedDataset(msgspec.Struct, frozen=True, kw_only=True):
         target: That receives them, with its host if it is on another one.
         newest_at: Of the newest snapshot that arrived; none before the first. With datasets below, of the one
             that is behind most.
-        problem: Why not all that was due was sent; empty when it was.
+        problem: Why not all that was due was done; empty when it was.
+        keep: What is kept at the target, in words; empty when nothing is destroyed there.
+        common: The name of the newest snapshot that both have, behind the `@`.
+        lag_s: How much newer the newest snapshot of the dataset is; none before the first arrived.
+        last_error: The last problem, also when it is over.
+        next_at: When the next snapshot is taken, which is sent then; none: at the next look.
     """
 
     dataset: str
@@ -208,6 +213,12 @@ class ReplicatedDataset(msgspec.Struct, frozen=True, kw_only=True):
     newest_at: datetime | None = None
     age_s: float | None = None
     problem: str = ""
+    keep: str = ""
+    common: str = ""
+    lag_s: float | None = None
+    last_error: str = ""
+    last_error_at: datetime | None = None
+    next_at: datetime | None = None
 
 
 class StorageStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -162,18 +162,12 @@ def status(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> 
     Example: emily zfs status --json
     """
     found = ask(state_dir, STORAGE, StorageStatusRequest())
-    tell(found, *zfs_view.status(found), *_replications(found), as_json=as_json)
+    tell(found, *zfs_view.status(found), as_json=as_json)
     bad = [each.dataset for each in found.datasets if each.problem or each.newest_at is None]
     bad += [pool.name for pool in found.pools if pool.health != "ONLINE"]
     bad += [f"{each.dataset} to {each.target}" for each in _behind(found)]
     if bad:
         raise PartialAnswer(f"not well: {', '.join(bad)}", "see above")
-
-
-def _replications(found: StorageStatus) -> Iterable[str]:
-    for each in found.replications:
-        age = "nothing arrived yet" if each.age_s is None else f"newest of {zfs_view.ago(each.age_s)} ago"
-        yield f"{each.dataset} to {each.target}: {age}" + (f"; {each.problem}" if each.problem else "")
 
 
 def _behind(found: StorageStatus) -> Iterable[ReplicatedDataset]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from emily_contracts.snapshots import DatasetSnapshot, StorageStatus
+from emily_contracts.snapshots import DatasetSnapshot, ReplicatedDataset, StorageStatus
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -18,7 +18,7 @@ MB = 1e6
 
 
 def status(found: StorageStatus) -> Iterable[RenderableType]:
-    """Pools, then datasets, then what is wrong or lost."""
+    """Pools, then datasets, then what is wrong, then where they are sent, then what is lost."""
     if found.idle:
         yield f"The zfs-agent does nothing: {found.idle}"
     if found.pools:
@@ -32,6 +32,8 @@ def status(found: StorageStatus) -> Iterable[RenderableType]:
     for each in found.datasets:
         if each.problem:
             yield f"{each.dataset}: {each.problem}"
+    if found.replications:
+        yield _replications(found.replications)
     if found.zfs:
         yield f"ZFS {found.zfs}" + "".join(f"; {words}" for words in found.lost)
 
@@ -79,6 +81,31 @@ def ago(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def _replications(found: Iterable[ReplicatedDataset]) -> Table:
+    table = Table("source", "target", "keeps", "last common snapshot", "lag", "last error", "next run")
+    for column in table.columns[:2]:
+        column.overflow = "fold"
+    for each in found:
+        common = "[red]nothing arrived yet[/]"
+        if each.age_s is not None:
+            common = f"{escape(each.common)}, {ago(each.age_s)} ago"
+        error = "none"
+        if each.last_error and each.last_error_at is not None:
+            when = f"{each.last_error_at.astimezone():%Y-%m-%d %H:%M:%S}"
+            error = f"{when}: {escape(each.last_error)}"
+            error = f"[red]{error}[/]" if each.problem else f"{error} (over)"
+        table.add_row(
+            escape(each.dataset),
+            escape(each.target),
+            each.keep or "all",
+            common,
+            "-" if each.lag_s is None else ago(each.lag_s),
+            error,
+            "at the next look" if each.next_at is None else f"{each.next_at.astimezone():%Y-%m-%d %H:%M}",
+        )
+    return table
 
 
 def _pools(found: StorageStatus) -> Table:

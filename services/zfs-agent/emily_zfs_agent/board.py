@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -12,6 +13,7 @@ from emily_zfs_agent.desired import Desired
 from emily_zfs_agent.policy import Policy
 from emily_zfs_agent.pools import UNKNOWN, PoolState
 from emily_zfs_agent.reading import Listing
+from emily_zfs_agent.replication import Progress
 
 
 class Protected(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,14 +40,22 @@ class Replicated(msgspec.Struct, frozen=True, kw_only=True):
     """A dataset that is replicated.
 
     Attributes:
-        at: Creation of the newest snapshot that arrived; none before the first.
-        problem: Why not all that was due was sent; empty when it was.
+        keep: What is kept at the target; empty when nothing is destroyed there.
+        progress: As it was seen last.
+        problem: Why not all that was due was done; empty when it was.
+        error: The last problem, also when it is over.
+        error_at: When it was seen last.
+        next_at: When the next snapshot is taken, which is sent then; none: at the next look.
     """
 
     dataset: str
     target: str
-    at: datetime | None = None
+    keep: str = ""
+    progress: Progress = Progress(at=None, due=False)
     problem: str = ""
+    error: str = ""
+    error_at: datetime | None = None
+    next_at: datetime | None = None
 
 
 class Board:
@@ -66,7 +76,10 @@ class Board:
             name: Protected(dataset=name, by=name, policy=str(policy)) for name, policy in policies.items()
         }
         wishes = {} if desired is None else desired.replications()
-        self._replicated = {name: Replicated(dataset=name, target=str(wish)) for name, wish in wishes.items()}
+        self._replicated = {
+            name: Replicated(dataset=name, target=str(wish), keep=str(wish.keep or ""))
+            for name, wish in wishes.items()
+        }
         pools = () if desired is None else desired.pools
         self._pools = {name: PoolState(name=name, health=UNKNOWN) for name in pools}
 
@@ -121,19 +134,22 @@ class Board:
         for each in covered:
             self._protected[each.dataset] = msgspec.structs.replace(each, problem=problem)
 
-    def saw_replica(self, dataset: str, at: datetime | None) -> None:
+    def saw_replica(self, dataset: str, progress: Progress) -> None:
         """How far replication has come."""
-        self._replicated[dataset] = msgspec.structs.replace(self._replicated[dataset], at=at)
+        self._of_replica(dataset, progress=progress)
 
-    def replicated(self, dataset: str) -> None:
+    def replicated(self, dataset: str, next_at: datetime) -> None:
         """All that was due arrived."""
-        self._replicated[dataset] = msgspec.structs.replace(self._replicated[dataset], problem="")
+        self._of_replica(dataset, problem="", next_at=next_at)
 
-    def could_not_replicate(self, dataset: str, problem: str) -> bool:
+    def could_not_replicate(self, dataset: str, problem: str, now: datetime) -> bool:
         """The reason is told; whether it is a new one."""
-        before = self._replicated[dataset]
-        self._replicated[dataset] = msgspec.structs.replace(before, problem=problem)
-        return before.problem != problem
+        before = self._replicated[dataset].problem
+        self._of_replica(dataset, problem=problem, error=problem, error_at=now, next_at=None)
+        return before != problem
+
+    def _of_replica(self, dataset: str, **seen: Any) -> None:
+        self._replicated[dataset] = msgspec.structs.replace(self._replicated[dataset], **seen)
 
     def _forget(self, by: str) -> None:
         self._protected = {name: each for name, each in self._protected.items() if each.by != by}

@@ -145,9 +145,15 @@ class Desk:
                 ReplicatedDataset(
                     dataset=each.dataset,
                     target=each.target,
-                    newest_at=each.at,
-                    age_s=None if each.at is None else (now - each.at).total_seconds(),
+                    keep=each.keep,
+                    newest_at=each.progress.at,
+                    age_s=None if each.progress.at is None else (now - each.progress.at).total_seconds(),
+                    common=each.progress.common,
+                    lag_s=None if each.progress.lag is None else each.progress.lag.total_seconds(),
                     problem=each.problem,
+                    last_error=each.error,
+                    last_error_at=each.error_at,
+                    next_at=each.next_at,
                 )
                 for each in board.replications
             ),

@@ -71,7 +71,7 @@ class Ages(Collector):
         )
         failing = _gauge("replication_problem", "1 when not all that was due was sent.", "dataset", "target")
         for sent in self._board.replications:
-            replica.add_metric([sent.dataset, sent.target], _age(sent.at, now))
+            replica.add_metric([sent.dataset, sent.target], _age(sent.progress.at, now))
             failing.add_metric([sent.dataset, sent.target], bool(sent.problem))
         yield from (replica, failing)
         healthy = _gauge("pool_healthy", "1 when ZFS calls it ONLINE.", "pool")

@@ -50,6 +50,11 @@ class Bookmark(NamedTuple):
         """The name behind the `#`."""
         return self.name.partition("#")[2]
 
+    @property
+    def snapshot(self) -> str:
+        """The name that its snapshot had behind the `@`; bzfs adds a number to it."""
+        return self.short.rpartition("_")[0] or self.short
+
 
 class Listing(NamedTuple):
     """What there is.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -58,10 +58,14 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         at: Creation of the newest snapshot that arrived; of several datasets, of the one that is behind most.
         due: Whether a newer one is there.
+        common: The name of that snapshot, behind the `@`.
+        lag: How much newer the newest of that dataset is.
     """
 
     at: datetime | None
     due: bool
+    common: str = ""
+    lag: timedelta | None = None
 
 
 def is_host(name: str) -> bool:
@@ -107,14 +111,13 @@ def progress(seen: Listing, bookmarks: Iterable[Bookmark]) -> Progress:
     for each in seen.snapshots:
         if each.own and (each.dataset not in newest or newest[each.dataset].createtxg < each.createtxg):
             newest[each.dataset] = each
-    arrived = [marks[dataset].creation if dataset in marks else None for dataset in newest]
-    return Progress(
-        at=None if None in arrived else min((at for at in arrived if at is not None), default=None),
-        due=any(
-            dataset not in marks or marks[dataset].createtxg < each.createtxg
-            for dataset, each in newest.items()
-        ),
-    )
+    due = any(name not in marks or marks[name].createtxg < each.createtxg for name, each in newest.items())
+    if not newest or newest.keys() - marks.keys():
+        return Progress(at=None, due=due)
+    behind = min(newest, key=lambda name: marks[name].creation)
+    at = marks[behind].creation
+    lag = max(newest[behind].creation - at, timedelta())
+    return Progress(at=at, due=due, common=marks[behind].snapshot, lag=lag)
 
 
 def outlived(bookmarks: Iterable[Bookmark]) -> tuple[str, ...]:

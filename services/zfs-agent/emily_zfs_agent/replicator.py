@@ -37,6 +37,7 @@ from emily_zfs_agent.replication import (
     progress,
 )
 from emily_zfs_agent.retention import Verdict
+from emily_zfs_agent.schedule import next_due
 from emily_zfs_agent.snapshot import REPLICA_PROPERTY
 from emily_zfs_agent.thinning import Thinning
 from emily_zfs_agent.zfs import Zfs
@@ -92,7 +93,7 @@ class Replicator:
                 await self._replicate(await self._zfs(), dataset, wish)
             except ZfsError as failure:
                 self._metrics.failures.labels("replicate").inc()
-                if self._board.could_not_replicate(dataset, str(failure)):
+                if self._board.could_not_replicate(dataset, str(failure), datetime.now(UTC)):
                     _log.error("not replicated", dataset=dataset, target=str(wish), reason=str(failure))
 
     async def _replicate(self, zfs: Zfs, dataset: str, wish: Replication) -> None:
@@ -101,7 +102,7 @@ class Replicator:
         recursive = self._policies[dataset].recursive
         look = partial(self._look, zfs, dataset, recursive)
         before = now = await anyio.to_thread.run_sync(look)
-        self._board.saw_replica(dataset, before.at)
+        self._board.saw_replica(dataset, before)
         if before.due:
             await self._require_room(zfs, dataset, wish, recursive)
             with TemporaryDirectory(prefix=LOGS) as folder:  # what it says is heard
@@ -110,7 +111,7 @@ class Replicator:
                 words = command(dataset, wish, recursive=recursive, logs=logs)
                 await ran(words, deadline_s=self._deadline_s)
             now = await anyio.to_thread.run_sync(look)
-            self._board.saw_replica(dataset, now.at)
+            self._board.saw_replica(dataset, now)
             if now.due and now.at == before.at:
                 raise NotReplicated(f"{dataset}: bzfs ended well, but nothing newer is at {wish}")
             await anyio.to_thread.run_sync(_tidy, zfs, dataset, recursive)
@@ -119,7 +120,7 @@ class Replicator:
         if wish.keep is not None and self._thinned.get(dataset) != wish and now.at is not None:
             await anyio.to_thread.run_sync(self._thin, zfs, dataset, wish, wish.keep, recursive)
             self._thinned[dataset] = wish
-        self._board.replicated(dataset)
+        self._board.replicated(dataset, next_due(self._policies[dataset], datetime.now(UTC)))
 
     def _thin(self, zfs: Zfs, dataset: str, wish: Replication, keep: Policy, recursive: bool) -> None:
         """What is sent only later is thinned out later; what fails is tried again at the next look."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from emily_zfs_agent.replication import (
     KEPT,
     SSH_CONFIG,
     SSH_SETTINGS,
+    Progress,
     Replication,
     command,
     is_host,
@@ -76,9 +77,9 @@ def test_replication_has_come_as_far_as_the_dataset_that_is_behind_most() -> Non
     one = [bookmark("tank/a", 2)]
     assert (progress(seen, one).at, progress(seen, one).due) == (None, True)
     behind = [bookmark("tank/a", 2), bookmark("tank/a", 1), bookmark("tank/a/b", 1)]
-    assert (progress(seen, behind).at, progress(seen, behind).due) == (at(1), True)
+    assert progress(seen, behind) == Progress(at=at(1), due=True, common="emily-1", lag=timedelta(seconds=1))
     done = [*behind, bookmark("tank/a/b", 2)]
-    assert (progress(seen, done).at, progress(seen, done).due) == (at(2), False)
+    assert progress(seen, done) == Progress(at=at(2), due=False, common="emily-2", lag=timedelta())
 
 
 def test_snapshots_and_bookmarks_of_others_do_not_count() -> None:

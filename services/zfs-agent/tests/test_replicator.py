@@ -103,7 +103,8 @@ async def test_all_that_is_ours_arrives_and_how_old_it_is_is_told(watched: Watch
     assert (watched.arrived(), watched.arrived("/below")) == (["emily-1", "emily-2"],) * 2
     newest = watched.zfs.snapshot(f"{watched.source}@emily-2")
     assert newest is not None
-    assert (watched.state().at, watched.state().problem) == (newest.creation, "")
+    assert (watched.state().progress.at, watched.state().problem) == (newest.creation, "")
+    assert (watched.state().progress.common, watched.state().error) == ("emily-2", "")
     age = watched.metric("replication_age_seconds")
     assert age is not None
     assert age < 120
@@ -177,6 +178,7 @@ async def test_what_a_clone_needs_at_the_target_stays_and_is_told_until_it_can_g
     Commands().zfs("destroy", clone)
     await watched.replicator.turn()
     assert (watched.arrived(), watched.state().problem) == (["emily-3"], "")
+    assert "clone" in watched.state().error
 
 
 async def test_a_receive_that_was_cut_off_goes_on_where_it_was(watched: Watched, tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
-from emily_zfs_agent.policy import Policy
-from emily_zfs_agent.schedule import scrub_is_due, snapshot_is_due
+from emily_zfs_agent.policy import PERIODS, Policy
+from emily_zfs_agent.schedule import next_due, scrub_is_due, snapshot_is_due
 from emily_zfs_agent.snapshot import REQUESTED, Snapshot
+from hypothesis import given
+from hypothesis import strategies as st
 
 NOW = datetime(2026, 11, 27, 12, 30, tzinfo=UTC)
 
@@ -46,3 +49,12 @@ def test_a_scrub_is_due_when_the_last_is_too_old_or_unknown() -> None:
     assert scrub_is_due(NOW - timedelta(days=30), 30, NOW)
     assert not scrub_is_due(NOW - timedelta(days=29), 30, NOW)
     assert not scrub_is_due(None, None, NOW)
+
+
+@given(st.sampled_from(tuple(PERIODS)), st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)))
+def test_the_next_is_due_when_the_next_period_begins(period: str, wall: datetime) -> None:
+    now = wall.replace(tzinfo=UTC)
+    due = next_due(msgspec.convert({period: 1}, Policy), now)
+    last_moment = due - timedelta(microseconds=1)
+    assert due > now
+    assert PERIODS[period](last_moment) == PERIODS[period](now) != PERIODS[period](due)
