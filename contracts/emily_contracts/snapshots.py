@@ -226,6 +226,7 @@ class StorageStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         idle: Why nothing is done at all; empty when something is.
+        refused: What is wrong with the desired state, so that the one before is in force; else empty.
         zfs: Its version.
         lost: What this ZFS can't do, in words.
         looked_at: When everything was last looked at.
@@ -238,3 +239,4 @@ class StorageStatus(msgspec.Struct, frozen=True, kw_only=True):
     pools: tuple[StoragePool, ...] = ()
     datasets: tuple[ProtectedDataset, ...] = ()
     replications: tuple[ReplicatedDataset, ...] = ()
+    refused: str = ""

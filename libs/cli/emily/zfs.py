@@ -166,6 +166,7 @@ def status(state_dir: StateDir = DEFAULT_STATE_DIR, as_json: AsJson = False) -> 
     bad = [each.dataset for each in found.datasets if each.problem or each.newest_at is None]
     bad += [pool.name for pool in found.pools if pool.health != "ONLINE"]
     bad += [f"{each.dataset} to {each.target}" for each in _behind(found)]
+    bad += ["the desired state"] if found.refused else []
     if bad:
         raise PartialAnswer(f"not well: {', '.join(bad)}", "see above")
 

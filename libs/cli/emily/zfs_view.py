@@ -21,6 +21,8 @@ def status(found: StorageStatus) -> Iterable[RenderableType]:
     """Pools, then datasets, then what is wrong, then where they are sent, then what is lost."""
     if found.idle:
         yield f"The zfs-agent does nothing: {found.idle}"
+    if found.refused:
+        yield f"The desired state before this one is in force: {found.refused}"
     if found.pools:
         yield _pools(found)
     if found.datasets:

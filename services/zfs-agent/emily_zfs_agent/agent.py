@@ -13,7 +13,7 @@ from emily_runtime.logs import get_logger
 
 from emily_zfs_agent.board import Board
 from emily_zfs_agent.commands import Commands
-from emily_zfs_agent.desired import Desired
+from emily_zfs_agent.desired import Desired, Pool
 from emily_zfs_agent.destroying import destroyed, still_there
 from emily_zfs_agent.errors import NotGone, ZfsError, ZfsMissing
 from emily_zfs_agent.metrics import Metrics
@@ -37,9 +37,8 @@ class Agent:
     """Keeps what the desired state says to keep.
 
     Args:
-        desired: Is wished for.
         commands: Of the ZFS of this machine.
-        board: Gets what is seen.
+        board: Says what is wished for, and gets what is seen.
         metrics: Count.
         say: Tells others.
         clock: Of this machine.
@@ -47,7 +46,6 @@ class Agent:
 
     def __init__(
         self,
-        desired: Desired,
         commands: Commands,
         *,
         board: Board,
@@ -55,7 +53,6 @@ class Agent:
         say: Say,
         clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
-        self.desired = desired
         self._commands = commands
         self._board = board
         self._metrics = metrics
@@ -63,6 +60,11 @@ class Agent:
         self._clock = clock
         self._zfs: Zfs | None = None
         self._told: dict[str, str] = {}
+
+    @property
+    def desired(self) -> Desired:
+        """What is wished for now."""
+        return self._board.desired
 
     async def run(self, look_every_s: float) -> None:
         """Turn after turn, for ever."""
@@ -76,9 +78,10 @@ class Agent:
             zfs = await self.zfs()
         except ZfsError:
             return
-        for pool in self.desired.pools:
-            await self._look_at_pool(zfs, pool)
-        for name, policy in self.desired.policies().items():
+        desired = self.desired
+        for name, pool in desired.pools.items():
+            await self._look_at_pool(zfs, name, pool)
+        for name, policy in desired.policies().items():
             try:
                 await self._keep(zfs, name, policy)
             except ZfsError as failure:
@@ -139,7 +142,11 @@ class Agent:
                 problems.setdefault(dataset, jumped)
         condemned = [each for each in judged(seen, policy, self._clock()) if not each.keep]
         if condemned:
-            tried = [each for each in condemned if await self._destroy(zfs, each, problems)]
+            tried = [
+                each
+                for each in condemned
+                if self.desired.policies().get(name) == policy and await self._destroy(zfs, each, problems)
+            ]
             seen = await self._listing(zfs, name, policy)
             await self._report(tried, seen, problems)
         self._board.saw_datasets(name, policy, seen, problems)
@@ -169,16 +176,11 @@ class Agent:
             problems[gone.dataset] = f"{gone.name}: still there, although ZFS said that it was destroyed"
             self._note(f"{gone.dataset} destroy", "destroy", problems[gone.dataset])
 
-    async def _look_at_pool(self, zfs: Zfs, name: str) -> None:
+    async def _look_at_pool(self, zfs: Zfs, name: str, pool: Pool) -> None:
         try:
-            self._board.saw_pool(await anyio.to_thread.run_sync(zfs.pool, name))
-            state = self._board.pool(name)
-            every = self.desired.pools[name].scrub_every_days
-            if (
-                state.health != MISSING
-                and not state.busy
-                and scrub_is_due(state.scrubbed, every, self._clock())
-            ):
+            state = self._board.saw_pool(await anyio.to_thread.run_sync(zfs.pool, name))
+            due = scrub_is_due(state.scrubbed, pool.scrub_every_days, self._clock())
+            if due and state.health != MISSING and not state.busy:
                 await self._scrub(zfs, name)
         except ZfsError as failure:
             self._board.could_not_see_pool(name)

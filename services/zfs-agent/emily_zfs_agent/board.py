@@ -61,27 +61,45 @@ class Replicated(msgspec.Struct, frozen=True, kw_only=True):
 class Board:
     """Every declared pool and every dataset with a policy is on it from the start, seen or not.
 
+    What was seen of something that is not wished for any more is not put on it.
+
     Attributes:
+        desired: That is in force; empty when nothing is wished for.
+        refused: Why what is wished for now is not in force; empty when it is.
         idle: Why nothing is done; empty when something is.
         capabilities: Of the ZFS that is asked; none before it answered.
         looked_at: End of the last whole turn.
     """
 
     def __init__(self, desired: Desired | None) -> None:
+        self.refused = ""
         self.idle = ""
         self.capabilities: Capabilities | None = None
         self.looked_at: datetime | None = None
-        policies = {} if desired is None else desired.policies()
+        self._protected: dict[str, Protected] = {}
+        self._replicated: dict[str, Replicated] = {}
+        self._pools: dict[str, PoolState] = {}
+        self.declare(desired or Desired(pools={}, datasets={}))
+
+    def declare(self, desired: Desired) -> None:
+        """Another desired state is in force; what is still wished for stays as it was seen last."""
+        policies = desired.policies()
+        covered = {name: each for name, each in self._protected.items() if each.by in policies}
         self._protected = {
-            name: Protected(dataset=name, by=name, policy=str(policy)) for name, policy in policies.items()
-        }
-        wishes = {} if desired is None else desired.replications()
+            name: covered.get(name, Protected(dataset=name, by=name, policy=str(policy)))
+            for name, policy in policies.items()
+        } | covered
+        before = self._replicated
         self._replicated = {
-            name: Replicated(dataset=name, target=str(wish), keep=str(wish.keep or ""))
-            for name, wish in wishes.items()
+            name: _replicated(
+                before.get(name), Replicated(dataset=name, target=str(wish), keep=str(wish.keep or ""))
+            )
+            for name, wish in desired.replications().items()
         }
-        pools = () if desired is None else desired.pools
-        self._pools = {name: PoolState(name=name, health=UNKNOWN) for name in pools}
+        self._pools = {
+            name: self._pools.get(name, PoolState(name=name, health=UNKNOWN)) for name in desired.pools
+        }
+        self.desired = desired
 
     @property
     def protected(self) -> tuple[Protected, ...]:
@@ -104,18 +122,24 @@ class Board:
 
     def could_not_see_pool(self, name: str) -> None:
         """How it was is no word on how it is."""
-        self._pools[name] = msgspec.structs.replace(self._pools[name], health=UNKNOWN)
+        if name in self._pools:
+            self._pools[name] = msgspec.structs.replace(self._pools[name], health=UNKNOWN)
 
-    def saw_pool(self, state: PoolState) -> None:
+    def saw_pool(self, state: PoolState) -> PoolState:
         """A pool; when it was scrubbed is remembered while another scrub runs."""
+        before = self._pools.get(state.name)
+        if before is None:
+            return state
         if state.busy and state.scrubbed is None:
-            before = self._pools[state.name].scrubbed
-            state = msgspec.structs.replace(state, scrubbed=before)
+            state = msgspec.structs.replace(state, scrubbed=before.scrubbed)
         self._pools[state.name] = state
+        return state
 
     def saw_datasets(self, by: str, policy: Policy, seen: Listing, problems: Mapping[str, str]) -> None:
         """All that a policy covers, in place of what it covered before."""
         self._forget(by)
+        if by not in self.desired.policies():
+            return
         for dataset in (*seen.datasets, by):
             own = [each for each in seen.snapshots if each.dataset == dataset and each.own]
             self._protected[dataset] = Protected(
@@ -144,12 +168,20 @@ class Board:
 
     def could_not_replicate(self, dataset: str, problem: str, now: datetime) -> bool:
         """The reason is told; whether it is a new one."""
-        before = self._replicated[dataset].problem
+        before = self._replicated.get(dataset)
         self._of_replica(dataset, problem=problem, error=problem, error_at=now, next_at=None)
-        return before != problem
+        return before is None or before.problem != problem
 
     def _of_replica(self, dataset: str, **seen: Any) -> None:
-        self._replicated[dataset] = msgspec.structs.replace(self._replicated[dataset], **seen)
+        if dataset in self._replicated:
+            self._replicated[dataset] = msgspec.structs.replace(self._replicated[dataset], **seen)
 
     def _forget(self, by: str) -> None:
         self._protected = {name: each for name, each in self._protected.items() if each.by != by}
+
+
+def _replicated(before: Replicated | None, wish: Replicated) -> Replicated:
+    """What was seen of a target stays true of it alone."""
+    if before is None or before.target != wish.target:
+        return wish
+    return msgspec.structs.replace(before, keep=wish.keep)

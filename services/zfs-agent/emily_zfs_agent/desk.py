@@ -114,6 +114,7 @@ class Desk:
         board, now = self._board, datetime.now(UTC)
         return StorageStatus(
             idle=board.idle,
+            refused=board.refused,
             zfs="" if board.capabilities is None else board.capabilities.version,
             lost=() if board.capabilities is None else board.capabilities.lost(),
             looked_at=board.looked_at,

@@ -36,7 +36,7 @@ class Metrics:
         self.failures = counter("failures", "What was due and not done.", "what")
         for why in ("policy", "request"):
             self.taken.labels(why)
-        for what in ("look", "take", "destroy", "scrub", "request", "replicate"):
+        for what in ("look", "take", "destroy", "scrub", "request", "replicate", "reload"):
             self.failures.labels(what)
         registry.register(Ages(board, lambda: datetime.now(UTC)))
 
@@ -89,7 +89,11 @@ class Ages(Collector):
             "look_age_seconds", "Since everything was last looked at; +Inf before the first look."
         )
         looked.add_metric([], _age(self._board.looked_at, now))
-        yield looked
+        refused = _gauge(
+            "desired_state_refused", "1 when what is wished for now is wrong, and so not in force."
+        )
+        refused.add_metric([], bool(self._board.refused))
+        yield from (looked, refused)
 
 
 def _gauge(name: str, doc: str, *labels: str) -> GaugeMetricFamily:

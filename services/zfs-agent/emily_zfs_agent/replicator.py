@@ -20,7 +20,6 @@ from emily_runtime.logs import get_logger
 
 from emily_zfs_agent.board import Board
 from emily_zfs_agent.commands import DEADLINE_S, SYSTEM_PATH, Commands
-from emily_zfs_agent.desired import Desired
 from emily_zfs_agent.errors import CommandFailed, NotReplicated, ZfsError
 from emily_zfs_agent.metrics import Metrics
 from emily_zfs_agent.policy import Policy
@@ -53,9 +52,8 @@ class Replicator:
     """Sends what the desired state says to send.
 
     Args:
-        desired: Is wished for.
         zfs: The ZFS of this machine, once it answers.
-        board: Gets what is seen.
+        board: Says what is wished for, and gets what is seen.
         metrics: Count.
         deadline_s: Of one replication; what was cut off goes on at the next.
         command_deadline_s: Of each command at the target.
@@ -63,7 +61,6 @@ class Replicator:
 
     def __init__(
         self,
-        desired: Desired,
         zfs: Callable[[], Awaitable[Zfs]],
         *,
         board: Board,
@@ -71,8 +68,6 @@ class Replicator:
         deadline_s: float,
         command_deadline_s: float = DEADLINE_S,
     ) -> None:
-        self._wishes = desired.replications()
-        self._policies = desired.policies()
         self._zfs = zfs
         self._board = board
         self._metrics = metrics
@@ -88,18 +83,19 @@ class Replicator:
 
     async def turn(self) -> None:
         """Send what is due now; what fails is told, and does not keep the rest from being sent."""
-        for dataset, wish in self._wishes.items():
+        desired = self._board.desired
+        for dataset, wish in desired.replications().items():
             try:
-                await self._replicate(await self._zfs(), dataset, wish)
+                await self._replicate(await self._zfs(), dataset, wish, desired.policies()[dataset])
             except ZfsError as failure:
                 self._metrics.failures.labels("replicate").inc()
                 if self._board.could_not_replicate(dataset, str(failure), datetime.now(UTC)):
                     _log.error("not replicated", dataset=dataset, target=str(wish), reason=str(failure))
 
-    async def _replicate(self, zfs: Zfs, dataset: str, wish: Replication) -> None:
+    async def _replicate(self, zfs: Zfs, dataset: str, wish: Replication, policy: Policy) -> None:
         if not zfs.capabilities.bookmarks:
             raise NotReplicated(f"{dataset}: this ZFS ({zfs.capabilities.version}) has no bookmarks")
-        recursive = self._policies[dataset].recursive
+        recursive = policy.recursive
         look = partial(self._look, zfs, dataset, recursive)
         before = now = await anyio.to_thread.run_sync(look)
         self._board.saw_replica(dataset, before)
@@ -120,7 +116,7 @@ class Replicator:
         if wish.keep is not None and self._thinned.get(dataset) != wish and now.at is not None:
             await anyio.to_thread.run_sync(self._thin, zfs, dataset, wish, wish.keep, recursive)
             self._thinned[dataset] = wish
-        self._board.replicated(dataset, next_due(self._policies[dataset], datetime.now(UTC)))
+        self._board.replicated(dataset, next_due(policy, datetime.now(UTC)))
 
     def _thin(self, zfs: Zfs, dataset: str, wish: Replication, keep: Policy, recursive: bool) -> None:
         """What is sent only later is thinned out later; what fails is tried again at the next look."""
@@ -133,7 +129,7 @@ class Replicator:
 
         def wanted() -> bool:
             anyio.from_thread.check_cancelled()
-            return True
+            return self._board.desired.replications().get(dataset) == wish
 
         thinning = Thinning(zfs, there, (dataset, wish.target), keep, recursive=recursive)
         thinning.run(datetime.now(UTC), told, wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -22,11 +23,15 @@ from emily_zfs_agent.desired import Desired
 from emily_zfs_agent.desk import Desk
 from emily_zfs_agent.errors import DesiredStateError
 from emily_zfs_agent.metrics import Metrics
+from emily_zfs_agent.reloading import Reloading
 from emily_zfs_agent.replicator import Replicator
 from emily_zfs_agent.settings import ZfsAgentSettings
 from emily_zfs_agent.snapshot import Snapshot
 
 _log = get_logger(__name__)
+
+DESIRED = "desired_state"
+"""The condition that what is wished for now is in force."""
 
 
 class ZfsAgent(Service[ZfsAgentSettings]):
@@ -34,7 +39,7 @@ class ZfsAgent(Service[ZfsAgentSettings]):
 
     name = "zfs-agent"
     settings_type = ZfsAgentSettings
-    needs = ("answers",)
+    needs = ("answers", DESIRED)
 
     def __init__(self, settings: ZfsAgentSettings) -> None:
         super().__init__(settings)
@@ -42,31 +47,34 @@ class ZfsAgent(Service[ZfsAgentSettings]):
 
     async def main(self, life: Life) -> None:
         """Does what is due until it is stopped; idle, and ready, where nothing is wished for."""
-        settings, desired = self.settings, self._desired
-        board = Board(desired)
+        settings = self.settings
+        board = Board(self._desired)
         metrics = Metrics(life.registry, board)
-        agent = replicator = None
-        if desired is None:
+        agent = None
+        work: dict[str, Callable[[float], Awaitable[None]]] = {}
+        if settings.desired_file is None:
             board.idle = "no desired state: set EMILY_ZFS_AGENT_DESIRED_FILE"
+            life.ready(DESIRED)
             _log.info("idle", reason=board.idle)
         else:
             commands = Commands(settings.command_timeout_s)
-            agent = Agent(desired, commands, board=board, metrics=metrics, say=partial(_say, life.bus))
+            agent = Agent(commands, board=board, metrics=metrics, say=partial(_say, life.bus))
             replicator = Replicator(
-                desired,
                 agent.zfs,
                 board=board,
                 metrics=metrics,
                 deadline_s=settings.replication_timeout_s,
                 command_deadline_s=settings.command_timeout_s,
             )
+            met = partial(life.ready, DESIRED)
+            reloading = Reloading(settings.desired_file, board, metrics, met)
+            work = {"reloading": reloading.run, "snapshots": agent.run, "replication": replicator.run}
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(Desk(agent, board, metrics).answering(life.bus))
             background = await stack.enter_async_context(anyio.create_task_group())
-            for task, work in (("snapshots", agent), ("replication", replicator)):
-                if work is not None:
-                    turns = partial(work.run, settings.look_every_s)
-                    background.start_soon(life.tasks.restarting, task, turns)
+            for task, run in work.items():
+                turns = partial(run, settings.look_every_s)
+                background.start_soon(life.tasks.restarting, task, turns)
             life.ready("answers")
             await life.stopping.wait()
             background.cancel_scope.cancel()

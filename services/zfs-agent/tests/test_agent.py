@@ -10,7 +10,7 @@ from emily_zfs_agent import commands as programs
 from emily_zfs_agent.agent import Agent, Change
 from emily_zfs_agent.board import Board, Protected
 from emily_zfs_agent.commands import Commands
-from emily_zfs_agent.desired import parsed
+from emily_zfs_agent.desired import Desired, parsed
 from emily_zfs_agent.metrics import Metrics
 from emily_zfs_agent.snapshot import Snapshot
 from emily_zfs_agent.testing import FACTS, Recorded, facts
@@ -31,9 +31,9 @@ class Watched:
         self.board = Board(desired)
         self.registry = CollectorRegistry()
         self.said: list[tuple[str, str]] = []
+        self.changes_to: Desired | None = None
         self.commands = Commands()
         self.agent = Agent(
-            desired,
             self.commands,
             board=self.board,
             metrics=Metrics(self.registry, self.board),
@@ -43,6 +43,8 @@ class Watched:
 
     async def _say(self, change: Change, snapshot: Snapshot, _: str) -> None:
         self.said.append((change, snapshot.name))
+        if self.changes_to is not None:
+            self.board.declare(self.changes_to)
 
     def names(self) -> list[str]:
         """Of the snapshots of its dataset."""
@@ -92,6 +94,17 @@ async def test_what_retention_condemns_is_destroyed_and_only_that(dataset: str) 
         zfs("release", "someone", f"{dataset}@emily-1")
     await watched.agent.turn()
     assert watched.said[-1] == ("destroyed", f"{dataset}@emily-1")
+
+
+async def test_what_another_policy_condemned_is_not_destroyed(dataset: str) -> None:
+    watched = Watched(dataset, "hourly = 1, requested = 0")
+    for number in range(3):
+        watched.commands.zfs("snapshot", "-o", "org.emily:policy=on request", f"{dataset}@emily-{number}")
+    other = Watched(dataset, "hourly = 1").board.desired
+    watched.changes_to = other
+    await watched.agent.turn()
+    assert [change for change, _ in watched.said] == ["taken"]
+    assert len(watched.names()) == 4
 
 
 async def test_a_snapshot_on_request_neither_goes_at_once_nor_makes_another_one_due(dataset: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from emily_contracts.snapshots import (
     DatasetSnapshotsRequest,
     HoldSnapshot,
     ReleaseSnapshot,
+    StorageStatus,
     StorageStatusRequest,
     TakeSnapshot,
 )
@@ -53,7 +55,7 @@ def make(endpoint: str, tmp_path: Path) -> Iterator[Make]:
             file = tmp_path / "zfs.toml"
             file.write_text(desired)
             settings["desired_file"] = str(file)
-        process.start(look_every_s="0.2", **settings)
+        process.start(**{"look_every_s": "0.2", **settings})
         return process
 
     try:
@@ -65,6 +67,13 @@ def make(endpoint: str, tmp_path: Path) -> Iterator[Make]:
 def wish(dataset: str, policy: str = "recursive = true, hourly = 2") -> str:
     pool = dataset.partition("/")[0]
     return f'[pools.{pool}]\n[datasets."{dataset}"]\nsnapshots = {{ {policy} }}\n'
+
+
+async def until(bus: Bus, holds: Callable[[StorageStatus], bool]) -> StorageStatus:
+    with anyio.fail_after(TIMEOUT_S):
+        while not holds(status := await bus.ask(STORAGE, StorageStatusRequest(), timeout=TIMEOUT_S)):
+            await anyio.sleep(0.05)
+    return status
 
 
 async def refusal(bus: Bus, query: Any, request: msgspec.Struct) -> str:
@@ -196,6 +205,50 @@ async def test_without_a_zfs_that_runs_it_is_ready_and_says_why(make: Make, reco
     assert "The ZFS modules are not loaded" in status.idle
     assert [pool.health for pool in status.pools] == ["UNKNOWN"]
     assert process.metric("emily_zfs_agent_snapshot_age_seconds", dataset="tank/a") == float("inf")
+
+
+async def test_a_desired_state_that_was_changed_is_taken_up(make: Make, tmp_path: Path) -> None:
+    process = make(wish("tank/a"))
+    async with process.bus() as bus:
+        (tmp_path / "zfs.toml").write_text(wish("tank/b", "daily = 1"))
+        status = await until(bus, lambda status: status.datasets[0].dataset == "tank/b")
+    assert [each.policy for each in status.datasets] == ["1 daily"]
+    assert process.metric("emily_zfs_agent_desired_state_refused") == 0
+
+
+async def test_sighup_has_it_taken_up_at_once_and_what_is_wrong_is_refused(
+    make: Make, tmp_path: Path
+) -> None:
+    file = tmp_path / "zfs.toml"
+    process = make(wish("tank/a"), look_every_s="3600")
+    async with process.bus() as bus:
+        file.write_text("[pools.tank]\nx = 1\n")
+        process.send(signal.SIGHUP)
+        status = await until(bus, lambda status: bool(status.refused))
+        assert 'pools."tank".x: no such key' in status.refused
+        assert [each.dataset for each in status.datasets] == ["tank/a"]
+        assert process.metric("emily_zfs_agent_desired_state_refused") == 1
+        assert process.metric("emily_zfs_agent_failures_total", what="reload") == 1
+        assert "desired_state" in process.get("/readyz").text
+        file.write_text(wish("tank/b"))
+        process.send(signal.SIGHUP)
+        status = await until(bus, lambda status: not status.refused)
+        assert [each.dataset for each in status.datasets] == ["tank/b"]
+    assert process.is_ready()
+    assert process.stop() == 0
+
+
+async def test_a_policy_that_was_changed_is_kept_on_a_real_pool(
+    make: Make, dataset: str, tmp_path: Path
+) -> None:
+    process = make(wish(dataset, "hourly = 2"))
+    async with process.bus() as bus:
+        await until(bus, lambda status: bool(status.datasets[0].snapshots))
+        (tmp_path / "zfs.toml").write_text(wish(f"{dataset}/below", "hourly = 2"))
+        await until(
+            bus, lambda status: status.datasets[0].dataset != dataset and bool(status.datasets[0].snapshots)
+        )
+    assert len(Zfs(Commands()).listing(f"{dataset}/below").snapshots) == 1
 
 
 def test_a_desired_state_that_is_wrong_ends_it_with_all_reasons(make: Make) -> None:

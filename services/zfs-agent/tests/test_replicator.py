@@ -49,7 +49,6 @@ class Watched:
         self.board = Board(desired)
         self.registry = CollectorRegistry()
         self.replicator = Replicator(
-            desired,
             self._zfs,
             board=self.board,
             metrics=Metrics(self.registry, self.board),
