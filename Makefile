@@ -23,7 +23,7 @@ WITH_DATABASE := services/backup-agent
 # The router of the bus reads files of its own; every service can ask Infisical.
 WITHOUT_SECRETS := libs/bus
 # Of test-zfs, with other words of pytest.
-TESTS ?= services/zfs-agent/tests tests/test_zfs_commands.py tests/test_backup_of_dataset.py
+TESTS ?= services/zfs-agent/tests tests/test_zfs_commands.py tests/test_backup_of_dataset.py tests/test_systemd_units.py
 BIN := .venv/bin
 UV := $(shell command -v uv || echo .tools/bin/uv)
 export UV_LINK_MODE ?= copy
