@@ -35,7 +35,7 @@ from emily_zfs_agent.zfs import Zfs
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., ServiceProcess]
-TIMEOUT_S = 20
+TIMEOUT_S = 40
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import anyio
 import pytest
 from emily_contracts.snapshots import ReplicatedDataset, StorageStatusRequest
 from emily_contracts.topics import STORAGE
-from emily_runtime import testing
 from emily_runtime.testing import ServiceProcess
 from emily_zfs_agent.commands import Commands
 from emily_zfs_agent.errors import NotReplicated
@@ -96,11 +95,8 @@ def link(openzfs: Zfs, whole_pool: str, users: dict[str, Path], tmp_path: Path) 
 
 
 @pytest.fixture
-def agent(
-    link: Link, endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[], ServiceProcess]]:
+def agent(link: Link, endpoint: str, tmp_path: Path) -> Iterator[Callable[[], ServiceProcess]]:
     """Starts a zfs-agent as the user who sends."""
-    monkeypatch.setattr(testing, "DEADLINE_S", WITHIN_S)
     state = link.home / tmp_path.name
     state.mkdir()
     desired = state / "zfs.toml"
