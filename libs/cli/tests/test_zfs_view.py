@@ -61,5 +61,10 @@ def test_an_error_that_is_over_is_told_as_such() -> None:
     assert "[x] (over)" in shown(well)
 
 
+def test_a_desired_state_that_is_refused_is_told() -> None:
+    told = list(zfs_view.status(StorageStatus(refused="pools.tank: no such key")))
+    assert told == ["The desired state before this one is in force: pools.tank: no such key"]
+
+
 def test_without_a_replication_there_is_no_table() -> None:
     assert "last common snapshot" not in shown()
