@@ -83,7 +83,7 @@ async def refusal(bus: Bus, query: Any, request: msgspec.Struct) -> str:
 
 
 async def test_a_backup_gets_a_snapshot_that_is_held_until_it_releases_it(make: Make, dataset: str) -> None:
-    Commands().zfs("create", "-V", "8M", f"{dataset}/disk")
+    Commands().zfs("create", "-s", "-V", "8M", f"{dataset}/disk")
     process = make(wish(dataset))
     zfs = Zfs(Commands())
     async with process.bus() as bus:

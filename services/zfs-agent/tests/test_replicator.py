@@ -129,7 +129,7 @@ async def test_increments_follow_the_bookmark_of_a_snapshot_that_is_gone(watched
 
 async def test_volumes_arrive_too(watched: Watched) -> None:
     source, target = (f"{each}/disk" for each in (watched.source, watched.target))
-    Commands().zfs("create", "-V", "8M", source)
+    Commands().zfs("create", "-s", "-V", "8M", source)
     content = os.urandom(MIB)
     device(source).write_bytes(content)
     for short in ("emily-1", "emily-2"):

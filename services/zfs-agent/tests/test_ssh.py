@@ -83,7 +83,7 @@ def link(openzfs: Zfs, whole_pool: str, users: dict[str, Path], tmp_path: Path) 
     for words in (
         ("create", source),
         ("create", f"{source}/below"),
-        ("create", "-V", "8M", f"{source}/disk"),
+        ("create", "-s", "-V", "8M", f"{source}/disk"),
     ):
         Commands().zfs(*words)
     with pool(tmp_path, "other") as elsewhere:
