@@ -116,7 +116,7 @@ STANDING = Topic(
     "standing",
     Standing,
     "What this colour is, whenever it changes.",
-    QoS(overflow=Overflow.DROP_OLDEST, buffer=16),
+    QoS(buffer=16),
 )
 
 HEALTH_CHANGED = Topic("health/{service}", Health, "A service's health when it changes.", _TELEMETRY)
@@ -134,7 +134,7 @@ ATTEND = Query("attend", AttentionRequest, Attention, "Gates drives through the 
 HYPOTHESISE = Query(
     "hypothesise", HypothesesRequest, Hypotheses, "Samples hypotheses and reports their diversity."
 )
-LIVED = Query("lived", LivedRequest, Lived, "What a mind lived lately and wants to remember.")
+LIVED = Query("lived", LivedRequest, Lived, "What a mind lived and holds until memory has it.")
 CURRENT_FLAGS = Query("flags/now", FlagsRequest, FlagSnapshot, "All flags now.")
 CURRENT_STANDING = Query("standing/now", StandingRequest, Standing, "What this colour is now.")
 STATE = Query("state/{service}", StateRequest, StateSnapshot, "What a mind remembered at a barrier.")

@@ -119,7 +119,7 @@ class Handover:
             life.cold_start = why
             return "cold", why
         if adoption.whole:
-            await self._change(lambda own: given)
+            await self._change(lambda own: mind.succeeding(own, given))
             life.cold_start = adoption.snapshot.cold_start
             return "whole", ""
         await self._change(

@@ -49,6 +49,7 @@ class Mind[Settings: msgspec.Struct, State: msgspec.Struct](ABC):
         state_version: Raised when the meaning or shape of the state changes.
         hears: Topics whose messages are its events.
         migrations: From version n of the state to n + 1, by n.
+        asks_first: What is asked at each start; its answer, one of the events, comes before all others.
         barrier: Where the marker behind its events comes; a mind without one does not move.
         passes_barrier: Where it passes the marker on, behind what it said; none at the end of the way.
         gauges: Metric name -> (its label, its documentation) of what `observe` gives.
@@ -60,6 +61,7 @@ class Mind[Settings: msgspec.Struct, State: msgspec.Struct](ABC):
     state_version: ClassVar[int]
     hears: ClassVar[tuple[AnyTopic, ...]]
     migrations: ClassVar[Mapping[int, Migration]] = {}
+    asks_first: ClassVar[Question | None] = None
     barrier: ClassVar[AnyTopic | None] = None
     passes_barrier: ClassVar[AnyTopic | None] = None
     gauges: ClassVar[Mapping[str, tuple[str, str]]] = {}
@@ -108,12 +110,25 @@ class Mind[Settings: msgspec.Struct, State: msgspec.Struct](ABC):
         """
         raise Refused(f"low, high: {self.name} moves only as a whole; send all buckets")
 
+    def succeeding(self, own: State, given: State) -> State:
+        """The state that goes on when all subjects come from another mind; pure.
+
+        Args:
+            own: What this mind remembers.
+            given: What the other one remembered.
+        """
+        return given
+
     def started_cold(self, state: State, why: str) -> State:
         """The state of a mind that could not go on from what was remembered, for one that says so; pure."""
         return state
 
     def answers(self) -> Mapping[AnyQuery, Callable[[State, Any], Any]]:
         """Queries that are answered from the state without changing it."""
+        return {}
+
+    def exchanges(self) -> Mapping[AnyQuery, Callable[[State, Any], tuple[State, Any]]]:
+        """Queries whose answer comes with the next state, between two events; pure."""
         return {}
 
     def observe(self, state: State) -> Gauges:

@@ -58,10 +58,15 @@ class Thinking:
         async with AsyncExitStack() as stack:
             for query, answer in self._mind.answers().items():
                 await stack.enter_async_context(self._life.bus.serve(query, partial(self._answer, answer)))
+            for query, exchange in self._mind.exchanges().items():
+                await stack.enter_async_context(
+                    self._life.bus.serve(query, partial(self._exchange, exchange))
+                )
             if self._mind.barrier is not None:
                 await stack.enter_async_context(self._handover.served())
             events = await stack.enter_async_context(self._life.bus.subscribe(*self._heard()))
             self._life.observe(events)
+            await self._ask_first()
             try:
                 await self._think(events)
             finally:
@@ -73,6 +78,19 @@ class Thinking:
         """Events, and in one order with them the barrier."""
         barrier = self._mind.barrier
         return self._mind.hears if barrier is None else (*self._mind.hears, barrier)
+
+    async def _ask_first(self) -> None:
+        """Begin with what somebody tells; where nobody does, with what is remembered."""
+        question = self._mind.asks_first
+        if question is None:
+            return
+        try:
+            answer = await self._life.bus.ask(question.query, question.request, timeout=question.timeout_s)
+        except AskError as failure:
+            _log.info("begins without an answer", query=question.query.template, reason=str(failure))
+        else:
+            async with self._turn:
+                self._step(answer)
 
     async def _think(self, events: Subscription) -> None:
         async with anyio.create_task_group() as tasks:
@@ -183,6 +201,14 @@ class Thinking:
             return answer(self._state, request)
         except Refused as refusal:
             raise AskRefused(str(refusal)) from None
+
+    async def _exchange(self, exchange: Callable[[Any, Any], tuple[Any, Any]], request: Any) -> Any:
+        async with self._turn:
+            try:
+                self._state, reply = exchange(self._state, request)
+            except Refused as refusal:
+                raise AskRefused(str(refusal)) from None
+        return reply
 
     async def _close_when_stopping(self, events: Subscription) -> None:
         await self._life.stopping.wait()

@@ -18,6 +18,8 @@ from emily_contracts import (
     Percept,
     Recall,
     RecallRequest,
+    Standing,
+    StandingRequest,
     Stimulus,
     successor_id,
 )
@@ -25,9 +27,11 @@ from emily_contracts.topic import AnyQuery, AnyTopic
 from emily_contracts.topics import (
     ATTEND,
     BROADCAST,
+    CURRENT_STANDING,
     PERCEPT,
     RECALL,
     REFLEX_BARRIER,
+    STANDING,
     STIMULUS,
     WORKSPACE_BARRIER,
 )
@@ -193,6 +197,39 @@ class Wonderer(Mind[ServiceSettings, Wondered]):
         return state, (Emission(PERCEPT, percept),)
 
 
+class Owed(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody said this colour is, and how many stimuli nobody has fetched."""
+
+    role: str = "unknown"
+    count: int = 0
+
+
+class Debtor(Mind[ServiceSettings, Owed]):
+    """Asks at its start what it is, and counts stimuli until the count is fetched."""
+
+    name = "debtor"
+    settings_type = ServiceSettings
+    state_type = Owed
+    state_version = 1
+    hears: ClassVar[tuple[AnyTopic, ...]] = (STIMULUS, STANDING)
+    asks_first = Question(CURRENT_STANDING, StandingRequest(), ASK_TIMEOUT_S)
+    gauges: ClassVar[Mapping[str, tuple[str, str]]] = {"specimen_owed": ("role", "Stimuli not fetched")}
+
+    def initial(self) -> Owed:
+        return Owed()
+
+    def step(self, state: Owed, event: Stimulus | Standing) -> tuple[Owed, tuple[Emission, ...]]:
+        if isinstance(event, Standing):
+            return Owed(role=event.role.value, count=state.count), ()
+        return Owed(role=state.role, count=state.count + 1), ()
+
+    def exchanges(self) -> Mapping[AnyQuery, Callable[[Owed, Any], tuple[Owed, Any]]]:
+        return {ATTEND: _fetched}
+
+    def observe(self, state: Owed) -> Gauges:
+        return {"specimen_owed": {state.role: float(state.count)}}
+
+
 class WebSettings(ServiceSettings, frozen=True, kw_only=True):
     """How the service behaves."""
 
@@ -263,7 +300,16 @@ def _attend(state: Counted, request: AttentionRequest) -> Attention:
     return Attention(gated=request.drives, emitted=(), latency_ms=(), phase=0.0, frequency=float(state.count))
 
 
-SPECIMENS: dict[str, Any] = {kind.name: kind for kind in (Counter, Mover, Relay, Wonderer, Web)}
+def _fetched(state: Owed, request: AttentionRequest) -> tuple[Owed, Attention]:
+    if request.phase is not None:
+        raise Refused("phase: leave it out")
+    count = float(state.count)
+    return Owed(role=state.role), Attention(
+        gated=request.drives, emitted=(), latency_ms=(), phase=0.0, frequency=count
+    )
+
+
+SPECIMENS: dict[str, Any] = {kind.name: kind for kind in (Counter, Mover, Relay, Wonderer, Debtor, Web)}
 
 if __name__ == "__main__":
     run(SPECIMENS[sys.argv[1]], sys.argv[2:])

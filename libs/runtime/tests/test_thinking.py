@@ -7,11 +7,31 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import msgspec
 import pytest
-from emily_bus import Change, ErrorReply
-from emily_contracts import AttentionRequest, Health, HealthRequest, Recall, RecallRequest
-from emily_contracts.topics import ATTEND, HEALTH, HEALTH_CHANGED, PERCEPT, RECALL, STIMULUS
+from emily_bus import Bus, Change, ErrorReply
+from emily_contracts import (
+    AttentionRequest,
+    Health,
+    HealthRequest,
+    Recall,
+    RecallRequest,
+    Role,
+    Standing,
+    StandingRequest,
+    Stimulus,
+)
+from emily_contracts.topics import (
+    ATTEND,
+    CURRENT_STANDING,
+    HEALTH,
+    HEALTH_CHANGED,
+    PERCEPT,
+    RECALL,
+    STANDING,
+    STIMULUS,
+)
 from emily_runtime.checkpoint import decode_state
 from emily_runtime.testing import ServiceProcess
 
@@ -271,3 +291,72 @@ def test_while_other_events_wait_nobody_is_asked(
     on_loop(live)
     assert wonderer.metric("emily_questions_total", result="not asked") == 1
     assert wonderer.stop() == 0
+
+
+def test_a_mind_begins_with_what_it_is_told_at_its_start(
+    specimen: Specimen, on_loop: Any, stimuli: Any
+) -> None:
+    debtor = specimen("debtor")
+    (stimulus,) = stimuli([0])
+
+    async def answer(_: StandingRequest) -> Standing:
+        return standing(stimulus, Role.SHADOW)
+
+    async def live() -> None:
+        async with debtor.bus() as bus, bus.serve(CURRENT_STANDING, answer):
+            await anyio.to_thread.run_sync(debtor.start)
+            await owes(debtor, 0, role="shadow")
+            await bus.publish(STANDING, standing(stimulus, Role.ACTIVE))
+            await owes(debtor, 0, role="active")
+
+    on_loop(live)
+    assert debtor.stop() == 0
+    debtor.start()
+    assert debtor.metric("specimen_owed", role="active") == 0, "nobody told, and it remembers"
+    assert debtor.logged("begins without an answer")
+    assert debtor.stop() == 0
+
+
+def test_what_is_fetched_from_a_mind_is_no_more_in_it_and_nothing_is_fetched_twice(
+    specimen: Specimen, on_loop: Any, stimuli: Any
+) -> None:
+    debtor = specimen("debtor")
+    debtor.start()
+    sent = stimuli(range(200))
+    fetched: list[float] = []
+
+    async def live() -> None:
+        async with debtor.bus() as bus, anyio.create_task_group() as tasks:
+            tasks.start_soon(fetch, bus)
+            for stimulus in sent:
+                await bus.publish(STIMULUS, stimulus)
+            while sum(fetched) < len(sent):
+                await anyio.sleep(0.01)
+            tasks.cancel_scope.cancel()
+            with pytest.raises(ErrorReply, match="phase: leave it out"):
+                await bus.ask(ATTEND, AttentionRequest(drives=(1.0,), phase=1.0), timeout=5)
+
+    async def fetch(bus: Bus) -> None:
+        while True:
+            fetched.append((await bus.ask(ATTEND, AttentionRequest(drives=(1.0,)), timeout=5)).frequency)
+
+    on_loop(live)
+    assert sum(fetched) == len(sent)
+    assert debtor.metric("specimen_owed", role="unknown") == 0
+    assert debtor.stop() == 0
+
+
+async def owes(debtor: ServiceProcess, count: int, *, role: str) -> None:
+    """Wait until it says so."""
+
+    def said() -> bool:
+        try:
+            return debtor.metric("specimen_owed", role=role) == count
+        except LookupError:
+            return False
+
+    await anyio.to_thread.run_sync(lambda: debtor.wait_until(said))
+
+
+def standing(cause: Stimulus, role: Role) -> Standing:
+    return Standing(id=cause.id, at=cause.at, stimulus_id=cause.id, role=role, version=1)
