@@ -109,27 +109,24 @@ class StoreRequest(Message, frozen=True, kw_only=True):
 
 
 class LivedRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Asks a mind what it lived lately and wants to remember.
+    """Asks a mind what it lived and holds for memory, and tells it what of that memory has.
 
     Attributes:
-        after: What came behind this message; everything when the mind does not know it.
+        kept: Experiences that are durable, or that nobody can keep: the mind lets go of just these.
     """
 
-    after: UUID | None = None
+    kept: tuple[UUID, ...] = ()
 
 
 class Lived(msgspec.Struct, frozen=True, kw_only=True):
-    """What a mind wants to remember, in the order in which it lived through it.
+    """The oldest experiences that a mind holds; none when memory has them all.
 
     Attributes:
-        more: There is more behind the last of them.
-        cut: The mind did not know the message and holds as much as it can: what came behind the message and
-            before the first of these it may have given up.
+        given_up: How many it ever let go before memory said that it has them, since it can't hold more.
     """
 
     experiences: tuple[StoreRequest, ...]
-    more: bool = False
-    cut: bool = False
+    given_up: int = 0
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,22 +5,9 @@ Dopamine tags importance: the further an outcome was from what was expected, the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from emily_contracts import (
-    Broadcast,
-    Decision,
-    Episode,
-    Lived,
-    LivedRequest,
-    Outcome,
-    Status,
-    StoreRequest,
-    successor_id,
-)
+from emily_contracts import Broadcast, Decision, Episode, Outcome, Status, StoreRequest, successor_id
 
 NAMESPACE = "mind"
-PAGE = 128
 TELLING = ("throttle", "alert")
 """Acts that are worth a memory although nobody judges them."""
 LEAST_IMPORTANCE = 0.2
@@ -66,24 +53,6 @@ def judged(decision: Decision, broadcast: Broadcast, outcome: Outcome) -> StoreR
         importance=min(1.0, LEAST_IMPORTANCE + abs(broadcast.reward_prediction_error)),
         valence=max(-1.0, min(1.0, outcome.reward)),
     )
-
-
-def subject(request: StoreRequest) -> str:
-    """Whose experience it is."""
-    return request.episode.context["subject"]
-
-
-def since(lived: Sequence[StoreRequest], request: LivedRequest, *, most: int) -> Lived:
-    """What came behind a message, oldest first, at most `PAGE` of them.
-
-    Args:
-        lived: The newest experiences, at most `most`.
-        request: Names the message.
-        most: That are held.
-    """
-    begin = 1 + max((at for at, each in enumerate(lived) if each.id == request.after), default=-1)
-    page = tuple(lived[begin : begin + PAGE])
-    return Lived(experiences=page, more=begin + len(page) < len(lived), cut=not begin and len(lived) >= most)
 
 
 def _request(

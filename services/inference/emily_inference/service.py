@@ -15,15 +15,27 @@ from emily_contracts import (
     Outcome,
     Provenance,
     Recall,
+    Role,
+    Standing,
+    StandingRequest,
     StoreRequest,
 )
 from emily_contracts.topic import AnyQuery, AnyTopic
-from emily_contracts.topics import BROADCAST, DECISION, EXPERIENCE, HYPOTHESISE, INFERENCE_BARRIER, LIVED
+from emily_contracts.topics import (
+    BROADCAST,
+    CURRENT_STANDING,
+    DECISION,
+    EXPERIENCE,
+    HYPOTHESISE,
+    INFERENCE_BARRIER,
+    LIVED,
+    STANDING,
+)
 from emily_runtime import Emission, Gauges, Mind, Question, Refused
 from emily_runtime.subjects import Trace
 from msgspec.structs import replace
 
-from emily_inference import experience, interoception, recollection
+from emily_inference import experience, holding, interoception, recollection
 from emily_inference.settings import InferenceSettings
 from emily_inference.state import InferenceState, merged
 from emily_inference.thought import Thought, decision
@@ -33,21 +45,27 @@ from emily_inference.vision.model import load
 from emily_inference.vision.sight import Sight, begun
 
 SENSES = ("vision", "interoception")
+STANDING_TIMEOUT_S = 1.0
 
 
 class Inference(Mind[InferenceSettings, InferenceState]):
-    """Hears broadcasts; says a decision for each that is no outcome, and what is worth a memory."""
+    """Hears broadcasts; says a decision for each that is no outcome, and what is worth a memory.
+
+    That it holds until memory has it, unless it is a shadow.
+    """
 
     name = "inference"
     settings_type = InferenceSettings
     state_type = InferenceState
     state_version = 1
-    hears: ClassVar[tuple[AnyTopic, ...]] = (BROADCAST,)
+    hears: ClassVar[tuple[AnyTopic, ...]] = (BROADCAST, STANDING)
+    asks_first = Question(CURRENT_STANDING, StandingRequest(), STANDING_TIMEOUT_S)
     barrier = INFERENCE_BARRIER
     gauges: ClassVar[Mapping[str, tuple[str, str]]] = {
         "emily_inference_episodes_learned": ("sense", "Episodes whose outcome taught something"),
         "emily_inference_hypotheses_weighed": ("sense", "Structures under which the world is seen"),
         "emily_inference_subjects": ("sense", "Subjects that are remembered"),
+        "emily_inference_experiences": ("what", "Experiences held until memory has them, and given up"),
     }
 
     def __init__(self, settings: InferenceSettings) -> None:
@@ -62,7 +80,9 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         """What the trained model knows, and nobody met yet."""
         return InferenceState(vision=innate(self._model, self.settings.seed))
 
-    def step(self, state: InferenceState, event: Broadcast) -> tuple[InferenceState, tuple[Emission, ...]]:
+    def step(
+        self, state: InferenceState, event: Broadcast | Standing
+    ) -> tuple[InferenceState, tuple[Emission, ...]]:
         """A decision, or what was learned from an outcome; with either, what is worth a memory.
 
         A stimulus that was answered before gets the same answer and changes nothing.
@@ -70,6 +90,8 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         Raises:
             Refused: The modality is unknown, or a signal does not fit it.
         """
+        if isinstance(event, Standing):
+            return replace(state, shadow=event.role is Role.SHADOW), ()
         if event.modality not in SENSES:
             raise Refused(f"modality: {event.modality!r} is not understood; send {' or '.join(SENSES)}")
         answered = state.answered.get(str(event.stimulus_id))
@@ -88,8 +110,10 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         state, kept = self._lived(replace(state, answered=answers), experience.told(answer, event))
         return state, (Emission(DECISION, answer), *kept)
 
-    def wonders(self, state: InferenceState, event: Broadcast) -> Question | None:
+    def wonders(self, state: InferenceState, event: Broadcast | Standing) -> Question | None:
         """Before the first decision of an episode of vision: what similar moments turned out to be."""
+        if isinstance(event, Standing):
+            return None
         fresh = str(event.stimulus_id) not in state.answered and event.outcome is None
         if not self.settings.recall or event.modality != "vision" or not fresh:
             return None
@@ -108,15 +132,30 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         self, own: InferenceState, given: InferenceState, moves: Callable[[str], bool]
     ) -> InferenceState:
         """The episodes, feelings and answers of the subjects that move; the knowledge of who learned more."""
-        return merged(own, given, moves, subjects=self.settings.subjects, answers=self.settings.answers)
+        return merged(
+            own,
+            given,
+            moves,
+            subjects=self.settings.subjects,
+            answers=self.settings.answers,
+            experiences=self.settings.experiences,
+        )
+
+    def succeeding(self, own: InferenceState, given: InferenceState) -> InferenceState:
+        """What the other mind remembers; whether it is a shadow is of this one."""
+        return replace(given, shadow=own.shadow)
 
     def started_cold(self, state: InferenceState, why: str) -> InferenceState:
         """The state whose decisions say so."""
         return replace(state, cold_start=why)
 
     def answers(self) -> Mapping[AnyQuery, Callable[[InferenceState, Any], Any]]:
-        """A sample of hypotheses about the world that is seen, and what was lived lately."""
-        return {HYPOTHESISE: _hypothesise, LIVED: self._told_again}
+        """A sample of hypotheses about the world that is seen."""
+        return {HYPOTHESISE: _hypothesise}
+
+    def exchanges(self) -> Mapping[AnyQuery, Callable[[InferenceState, Any], tuple[InferenceState, Any]]]:
+        """What was lived, against what memory has of it."""
+        return {LIVED: _told}
 
     def observe(self, state: InferenceState) -> Gauges:
         """What was learned, and how many are remembered."""
@@ -126,6 +165,10 @@ class Inference(Mind[InferenceSettings, InferenceState]):
             "emily_inference_subjects": {
                 "vision": float(len(state.gazes)),
                 "interoception": float(len(state.feelings)),
+            },
+            "emily_inference_experiences": {
+                "held": float(len(state.held.experiences)),
+                "given_up": float(state.held.given_up),
             },
         }
 
@@ -153,11 +196,10 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         """The state with an experience, which is also said, if there was one."""
         if lived is None:
             return state, ()
-        newest = (*state.lived, lived)[-self.settings.experiences :]
-        return replace(state, lived=newest), (Emission(EXPERIENCE, lived),)
-
-    def _told_again(self, state: InferenceState, request: LivedRequest) -> Lived:
-        return experience.since(state.lived, request, most=self.settings.experiences)
+        if not state.shadow:
+            held = holding.with_one(state.held, lived, most=self.settings.experiences)
+            state = replace(state, held=held)
+        return state, (Emission(EXPERIENCE, lived),)
 
     def _remembered[T: Trace](self, traces: dict[str, T], subject: str, trace: T) -> dict[str, T]:
         """The traces with one renewed; beyond the bound the least recently touched is forgotten."""
@@ -165,6 +207,11 @@ class Inference(Mind[InferenceSettings, InferenceState]):
         if len(renewed) > self.settings.subjects:
             del renewed[min(renewed, key=lambda old: renewed[old].touched)]
         return renewed
+
+
+def _told(state: InferenceState, request: LivedRequest) -> tuple[InferenceState, Lived]:
+    held, lived = holding.told(state.held, request)
+    return replace(state, held=held), lived
 
 
 def _hypothesise(state: InferenceState, request: HypothesesRequest) -> Hypotheses:

@@ -18,8 +18,8 @@ class InferenceSettings(ServiceSettings, frozen=True, kw_only=True):
     subjects: Annotated[int, Meta(ge=1, description="Most subjects whose episode is remembered")] = 256
     answers: Annotated[int, Meta(ge=1, description="Newest answers kept for stimuli delivered twice")] = 512
     experiences: Annotated[
-        int, Meta(ge=1, le=100_000, description="Newest experiences held for a memory that was away")
-    ] = 1024
+        int, Meta(ge=1, le=4096, description="Newest experiences held until memory has them")
+    ] = 2048
     recall: Annotated[
         bool, Meta(description="Whether memory is asked what similar moments turned out to be")
     ] = True

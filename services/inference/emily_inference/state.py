@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
-from emily_contracts import Decision, StoreRequest
+from emily_contracts import Decision
 from emily_runtime.subjects import put_together
 from msgspec.structs import replace
 
-from emily_inference import experience
+from emily_inference import holding
+from emily_inference.holding import Held
 from emily_inference.interoception import Feeling
 from emily_inference.vision.knowledge import Knowledge
 from emily_inference.vision.sight import Gaze
@@ -24,7 +25,8 @@ class InferenceState(msgspec.Struct, frozen=True, kw_only=True):
         gazes: Episode of vision by subject.
         feelings: Expected condition by host.
         answered: Newest decisions by stimulus id.
-        lived: Newest experiences, for a memory that did not hear of them.
+        held: Experiences that memory may lack.
+        shadow: Whether another mind lives through the same and remembers it.
         cold_start: Why what had been learned is not in it; empty when nothing is missing.
     """
 
@@ -33,7 +35,8 @@ class InferenceState(msgspec.Struct, frozen=True, kw_only=True):
     gazes: dict[str, Gaze] = {}
     feelings: dict[str, Feeling] = {}
     answered: dict[str, Decision] = {}
-    lived: tuple[StoreRequest, ...] = ()
+    held: Held = Held()
+    shadow: bool = False
     cold_start: str = ""
 
 
@@ -44,11 +47,12 @@ def merged(
     *,
     subjects: int,
     answers: int,
+    experiences: int,
 ) -> InferenceState:
     """What goes on when some subjects come from another mind.
 
     What was learned can't be divided by subjects: it is that of the mind which learned from more episodes.
-    Of what was lived, the own part may be that of a shadow, which nobody should remember: it is let go.
+    Whether it is a shadow is of this mind.
 
     Args:
         own: What this mind remembers.
@@ -56,6 +60,7 @@ def merged(
         moves: Whether a subject comes from the other one.
         subjects: Most that are remembered.
         answers: Most that are kept; the oldest go first.
+        experiences: Most that are held; the oldest go first.
     """
     learned = given if given.vision.episodes > own.vision.episodes else own
     counts = {"own_events": own.events, "given_events": given.events, "most": subjects}
@@ -65,7 +70,8 @@ def merged(
         gazes=put_together(own.gazes, given.gazes, moves, **counts),
         feelings=put_together(own.feelings, given.feelings, moves, **counts),
         answered=_newest(own.answered, given.answered, moves, answers),
-        lived=tuple(each for each in given.lived if moves(experience.subject(each))),
+        held=holding.put_together(own.held, given.held, moves, most=experiences),
+        shadow=own.shadow,
     )
 
 

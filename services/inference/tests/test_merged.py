@@ -33,7 +33,7 @@ ANSWERS = 20
 type Moves = Callable[[object], bool]
 type Lived = Callable[[Knowledge], InferenceState]
 
-merged = partial(merged_state, subjects=MOST, answers=ANSWERS)
+merged = partial(merged_state, subjects=MOST, answers=ANSWERS, experiences=MOST)
 
 
 def answer(number: int) -> tuple[str, Decision]:
@@ -155,10 +155,12 @@ def test_the_bounds_hold_and_the_newest_answers_are_kept(
     knowledge: Knowledge, own: Lived, other: Lived, moves: Moves
 ) -> None:
     own_state, given_state = own(knowledge), other(knowledge)
-    together = merged_state(own_state, given_state, moves, subjects=5, answers=7)
+    together = merged_state(own_state, given_state, moves, subjects=5, answers=7, experiences=MOST)
     assert len(together.gazes) <= 5
     assert len(together.feelings) <= 5
-    everything = merged_state(own_state, given_state, moves, subjects=MOST, answers=2 * ANSWERS).answered
+    everything = merged_state(
+        own_state, given_state, moves, subjects=MOST, answers=2 * ANSWERS, experiences=MOST
+    ).answered
     assert sorted(together.answered) == sorted(everything)[-7:]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import anyio
@@ -18,8 +18,10 @@ from emily_memory.memory import Memory
 from emily_memory.shadowing import Shadowing
 
 EVERY_S = 10.0
+EVERY_HEARD = 256
 RETRY_S = 1.0
 ASK_TIMEOUT_S = 2.0
+MOST_UNKEPT = 1024
 
 _KNOWN = (
     "SELECT id FROM episode WHERE id = ANY(%(ids)s) UNION ALL SELECT id FROM change WHERE id = ANY(%(ids)s)"
@@ -31,9 +33,11 @@ _log = get_logger(__name__)
 class Living:
     """Keeps the experiences of one mind, each once; the mind is never slowed down by it.
 
-    A mind says what it wants to remember and holds the newest of it. Here is asked for what came behind the
-    last experience that is known to be durable: at the start, when something could not be written, and now
+    A mind says what it wants to remember, and holds it until it is told that memory has it. Here it is asked
+    for what it holds: at the start, when something could not be written, after so many were heard, and now
     and then, for a message may be lost on the way. What was erased meanwhile stays erased.
+
+    What was heard and could not be written is tried again too, for the mind may die before it is on its disk.
 
     Args:
         memory: Where they are kept.
@@ -45,9 +49,11 @@ class Living:
         self._memory = memory
         self._bus = bus
         self._shadowing = shadowing
-        self._missed = anyio.Event()
+        self._due = anyio.Event()
+        self._heard = 0
+        self._unkept: dict[UUID, StoreRequest] = {}
         self._waiting = False
-        self._durable: UUID | None = None
+        self._given_up = 0
 
     async def hear(self, experiences: Subscription) -> None:
         """Keep what is said, for ever."""
@@ -61,18 +67,18 @@ class Living:
     async def catch_up(self) -> None:
         """Keep what was missed, for ever."""
         while True:
-            self._missed = anyio.Event()
-            if not self._shadowing.answers or await self._caught_up():
+            self._due = anyio.Event()
+            if not self._shadowing.keeps or await self._caught_up():
                 with anyio.move_on_after(EVERY_S):
-                    await self._missed.wait()
+                    await self._due.wait()
             else:
                 await anyio.sleep(RETRY_S)
 
     async def _caught_up(self) -> bool:
         """Whether nothing waits; a mind that is away is asked the next time."""
         try:
-            while await self._keep_missed():
-                pass
+            await self._keep_unkept()
+            await self._keep_held()
         except AskError as failure:
             _log.debug("the mind does not tell what it lived", reason=str(failure))
         except (Overloaded, StoreUnavailable) as failure:
@@ -85,46 +91,75 @@ class Living:
         self._waiting = False
         return True
 
-    async def _keep_missed(self) -> bool:
-        """Keep what is missing of the next page; whether there are more.
+    async def _keep_unkept(self) -> None:
+        """Keep what was heard and could not be written.
+
+        Raises:
+            Overloaded, StoreUnavailable: Not all could be kept.
+        """
+        waiting = tuple(self._unkept.values())
+        await self._keep_missing(waiting)
+        for request in waiting:
+            self._unkept.pop(request.id, None)
+
+    async def _keep_held(self) -> None:
+        """Keep what the mind holds, page by page, and tell it so.
 
         Raises:
             AskError: The mind did not answer.
             Overloaded, StoreUnavailable: Not all could be kept.
         """
-        page = await self._bus.ask(LIVED, LivedRequest(after=self._durable), timeout=ASK_TIMEOUT_S)
-        if not page.experiences:
-            return False
-        missing = await self._missing(page.experiences)
-        if page.cut and page.experiences[0] in missing:
-            self._memory.metrics.overrun.inc()
-            _log.warning("memory was away for longer than the mind holds what it lived; older is lost")
+        kept: tuple[UUID, ...] = ()
+        while page := await self._told(kept):
+            self._memory.metrics.caught_up.inc(await self._keep_missing(page))
+            kept = tuple(request.id for request in page)
+
+    async def _told(self, kept: tuple[UUID, ...]) -> tuple[StoreRequest, ...]:
+        lived = await self._bus.ask(LIVED, LivedRequest(kept=kept), timeout=ASK_TIMEOUT_S)
+        if lived.given_up > self._given_up:
+            _log.warning(
+                "memory was away for longer than the mind holds what it lived",
+                given_up=lived.given_up - self._given_up,
+            )
+        self._given_up = lived.given_up
+        return lived.experiences
+
+    async def _keep_missing(self, experiences: Sequence[StoreRequest]) -> int:
+        """Keep those that are not on record and never were; how many.
+
+        Raises:
+            Overloaded, StoreUnavailable: Not all could be kept.
+        """
+        if not experiences:
+            return 0
+        known = await self._known(request.episode.id for request in experiences)
+        missing = [request for request in experiences if request.episode.id not in known]
         failures: list[MemoryRefused] = []
         async with anyio.create_task_group() as storing:
             for request in missing:
                 storing.start_soon(self._keep, request, failures)
         if failures:
             raise failures[0]
-        self._memory.metrics.caught_up.inc(len(missing))
-        self._durable = page.experiences[-1].id
-        return page.more
+        return len(missing)
 
-    async def _missing(self, experiences: Sequence[StoreRequest]) -> list[StoreRequest]:
-        """Those that are not on record and never were."""
-        ids = [request.episode.id for request in experiences]
+    async def _known(self, ids: Iterable[UUID]) -> set[UUID]:
         try:
             async with self._memory.database.writer.connection() as connection:
-                cursor = await connection.execute(_KNOWN, {"ids": ids})
-                known = {identity for (identity,) in await cursor.fetchall()}
+                cursor = await connection.execute(_KNOWN, {"ids": list(ids)})
+                return {identity for (identity,) in await cursor.fetchall()}
         except (psycopg.OperationalError, PoolTimeout) as failure:
             raise StoreUnavailable(f"database: {type(failure).__name__}; asked again later") from None
-        return [request for request in experiences if request.episode.id not in known]
 
     async def _keep_heard(self, request: StoreRequest) -> None:
         failures: list[MemoryRefused] = []
         await self._keep(request, failures)
+        self._heard += 1
         if failures:
-            self._missed.set()
+            self._unkept[request.id] = request
+            if len(self._unkept) > MOST_UNKEPT:
+                del self._unkept[next(iter(self._unkept))]
+        if failures or not self._heard % EVERY_HEARD:
+            self._due.set()
 
     async def _keep(self, request: StoreRequest, failures: list[MemoryRefused]) -> None:
         """Keep an experience, or note why it must be tried again; one that can't be kept is given up."""

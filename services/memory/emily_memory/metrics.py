@@ -27,9 +27,6 @@ class Metrics:
         self.caught_up = Counter(
             "emily_memory_caught_up", "Experiences that were missed and asked for later", registry=registry
         )
-        self.overrun = Counter(
-            "emily_memory_overrun", "Times that a mind had given up what was missed", registry=registry
-        )
         self.recall_seconds = Histogram(
             "emily_memory_recall_seconds", "Time of a recall", ["path"], buckets=_BUCKETS, registry=registry
         )

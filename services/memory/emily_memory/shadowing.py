@@ -27,11 +27,6 @@ class Shadowing:
         """Whether experiences are to be kept."""
         return self.role is not Role.SHADOW
 
-    @property
-    def answers(self) -> bool:
-        """Whether the colour's mind decides what is done, for some subjects at least."""
-        return self.role in (Role.ACTIVE, Role.CANARY)
-
     async def ask(self, bus: Bus) -> None:
         """Ask what this colour is; where nobody tells, it stays what it was."""
         try:

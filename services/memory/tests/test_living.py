@@ -13,11 +13,12 @@ import pytest
 from emily_contracts import Episode, Lived, LivedRequest, Role, Standing, StandingRequest, StoreRequest, uuid7
 from emily_contracts.topics import CURRENT_STANDING, EXPERIENCE, LIVED
 from emily_runtime.testing import ServiceProcess
+from msgspec.structs import replace
 
 pytestmark = pytest.mark.anyio
 
 PAGE = 2
-AWAY = "memory was away for longer than the mind holds what it lived; older is lost"
+AWAY = "memory was away for longer than the mind holds what it lived"
 
 
 def experience(number: int) -> StoreRequest:
@@ -27,23 +28,22 @@ def experience(number: int) -> StoreRequest:
 
 
 class Held:
-    """A mind that holds experiences and tells them."""
+    """A mind that holds experiences until it hears that they are kept."""
 
-    def __init__(self, experiences: Sequence[StoreRequest], *, cut: bool = False) -> None:
+    def __init__(self, experiences: Sequence[StoreRequest], *, given_up: int = 0) -> None:
         self.experiences = list(experiences)
-        self.asked: list[UUID | None] = []
-        self._cut = cut
+        self.acknowledged: list[UUID] = []
+        self.asked = 0
+        self._given_up = given_up
 
     async def tell(self, request: LivedRequest) -> Lived:
-        self.asked.append(request.after)
-        known = [each.id for each in self.experiences]
-        begin = known.index(request.after) + 1 if request.after in known else 0
-        page = tuple(self.experiences[begin : begin + PAGE])
-        return Lived(experiences=page, more=begin + PAGE < len(known), cut=self._cut and not begin)
+        self.asked += 1
+        self.acknowledged += request.kept
+        self.experiences = [each for each in self.experiences if each.id not in request.kept]
+        return Lived(experiences=tuple(self.experiences[:PAGE]), given_up=self._given_up)
 
-    @property
-    def newest(self) -> UUID:
-        return self.experiences[-1].id
+    def is_empty(self) -> bool:
+        return not self.experiences
 
 
 @asynccontextmanager
@@ -72,19 +72,21 @@ def kept(url: str) -> list[str]:
     return [content for (content,) in rows]
 
 
-def counted(process: ServiceProcess) -> tuple[float, float]:
-    """Of experiences that were heard: kept, and left to the active colour."""
+def rejected(process: ServiceProcess) -> float:
+    """Of experiences that were heard: left to the active colour."""
+    try:
+        return process.metric("emily_memory_rejected_total", reason="shadow")
+    except LookupError:
+        return 0.0
 
-    def count(name: str, **labels: str) -> float:
-        try:
-            return process.metric(name, **labels)
-        except LookupError:
-            return 0.0
 
-    return (
-        count("emily_memory_stored_total", what="new"),
-        count("emily_memory_rejected_total", reason="shadow"),
-    )
+def dropped(url: str) -> int:
+    """How many sessions that wait for a lock lose their connection now."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).rowcount
 
 
 async def until(what: Callable[[], object], process: ServiceProcess) -> None:
@@ -92,14 +94,35 @@ async def until(what: Callable[[], object], process: ServiceProcess) -> None:
 
 
 async def test_what_was_lived_while_memory_was_away_is_kept_once(process: ServiceProcess, url: str) -> None:
-    held = Held([experience(number) for number in range(5)])
+    lived = [experience(number) for number in range(5)]
     async with process.bus() as bus:
-        await bus.publish(EXPERIENCE, held.experiences[2])
+        await bus.publish(EXPERIENCE, lived[2])
         await until(lambda: kept(url) == ["moment 2"], process)
-    for _ in range(2):
+    for held in (Held(lived), Held(lived)):
         async with started_again(process, url, held):
-            await until(lambda: held.asked[-1:] == [held.experiences[3].id], process)
-            await until(lambda: kept(url) == [f"moment {number}" for number in range(5)], process)
+            await until(held.is_empty, process)
+        assert held.acknowledged == [each.id for each in lived]
+        assert kept(url) == [f"moment {number}" for number in range(5)]
+
+
+async def test_what_cannot_be_kept_is_let_go_and_the_rest_is_kept(process: ServiceProcess, url: str) -> None:
+    lived = [experience(number) for number in range(3)]
+    other = replace(lived[1], episode=replace(lived[1].episode, content="another of the same id"))
+    held = Held([*lived, other])
+    async with started_again(process, url, held):
+        await until(held.is_empty, process)
+    assert kept(url) == [f"moment {number}" for number in range(3)]
+
+
+async def test_what_is_heard_while_the_database_refuses_is_kept_when_the_mind_is_gone(
+    process: ServiceProcess, url: str
+) -> None:
+    async with process.bus() as bus:
+        with psycopg.connect(url) as connection:
+            connection.execute("LOCK TABLE memory.episode IN ACCESS EXCLUSIVE MODE")
+            await bus.publish(EXPERIENCE, experience(0))
+            await until(lambda: dropped(url), process)
+        await until(lambda: kept(url) == ["moment 0"], process)
 
 
 async def test_what_was_erased_stays_erased(process: ServiceProcess, url: str) -> None:
@@ -113,17 +136,17 @@ async def test_what_was_erased_stays_erased(process: ServiceProcess, url: str) -
         await until(lambda: kept(url) == ["moment 1"], process)
 
 
-@pytest.mark.parametrize("role", [Role.SHADOW, Role.IDLE])
-async def test_a_mind_that_answers_nobody_is_not_asked(process: ServiceProcess, url: str, role: Role) -> None:
+async def test_the_mind_of_a_shadow_is_not_asked(process: ServiceProcess, url: str) -> None:
     held = Held([experience(0)])
-    async with started_again(process, url, held, role), process.bus() as bus:
+    async with started_again(process, url, held, Role.SHADOW), process.bus() as bus:
         await bus.publish(EXPERIENCE, experience(1))
-        await until(lambda: sum(counted(process)) == 1, process)
-        assert held.asked == []
-        assert "moment 0" not in kept(url)
+        await until(lambda: rejected(process) == 1, process)
+        assert not held.asked
+        assert not kept(url)
 
 
-async def test_what_the_mind_gave_up_is_said(process: ServiceProcess, url: str) -> None:
-    async with started_again(process, url, Held([experience(0)], cut=True)):
-        await until(lambda: process.logged(AWAY), process)
-        await until(lambda: process.metric("emily_memory_overrun_total") == 1, process)
+async def test_what_the_mind_gave_up_is_said_once(process: ServiceProcess, url: str) -> None:
+    held = Held([experience(number) for number in range(5)], given_up=3)
+    async with started_again(process, url, held):
+        await until(held.is_empty, process)
+    assert [record["given_up"] for record in process.logged(AWAY)] == [3]
