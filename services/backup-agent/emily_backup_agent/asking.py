@@ -19,6 +19,7 @@ from emily_bus import AskError, Bus, BusUnavailable
 from emily_contracts.backups import BackupRequest, BackupStatus, BackupStatusRequest, What
 from emily_contracts.topics import BACK_UP, BACKUPS
 from emily_runtime import SettingsError, load_settings
+from emily_runtime.logs import configure_logs
 from emily_runtime.settings import bus_settings
 
 from emily_backup_agent.service import BackupAgent
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     if (chosen.job is None) != (chosen.what == "status"):
         parser.error("name a job to backup, drill or check, and none for the status")
+    configure_logs(service=f"{BackupAgent.name}-asking", namespace="emily", level="warning", format="auto")
     try:
         settings = load_settings(BackupAgentSettings, service=BackupAgent.name, environ=os.environ)
         answer = anyio.run(_asked, settings, chosen.what, chosen.job)
