@@ -13,7 +13,7 @@ import anyio
 from emily.bus import settings as bus_settings
 from emily.system import Layout
 from emily_bus import Bus
-from emily_contracts import Decision, Signal, Status, Stimulus, uuid7
+from emily_contracts import Decision, Outcome, Signal, Status, Stimulus, successor_id, uuid7
 from emily_contracts.topics import INBOUND_STIMULUS, OUTBOUND_DECISION
 
 
@@ -32,6 +32,20 @@ def look(place: int = 27, grey: float = 3.0, **changes: Any) -> Stimulus:
         "signals": (Signal(channel="fovea", values=(grey,), place=place),),
     }
     return Stimulus(**(fields | changes))
+
+
+def outcome(decision: Decision, reward: float = 1.0) -> Outcome:
+    """What became of a decision."""
+    return Outcome(
+        id=successor_id(decision.id, "outcome"),
+        at=decision.at,
+        stimulus_id=decision.stimulus_id,
+        decision_id=decision.id,
+        modality=decision.modality,
+        subject=decision.subject,
+        episode=decision.episode,
+        reward=reward,
+    )
 
 
 class Client:

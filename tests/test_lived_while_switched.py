@@ -13,9 +13,7 @@ import pytest
 from emily_bus import Bus, BusSettings
 from emily_contracts import (
     ChangeTraffic,
-    Decision,
     LivedRequest,
-    Outcome,
     TrafficRequest,
     route,
     successor_id,
@@ -30,7 +28,7 @@ from emily_contracts.topics import (
 )
 from emily_runtime.testing import ServiceProcess
 from emily_runtime.tokens import read
-from stimuli import Client, look
+from stimuli import Client, look, outcome
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -105,7 +103,7 @@ async def _lived(speaker: Client, episode: str) -> Whose:
     lived = {}
     for subject in SUBJECTS:
         decision = await speaker.ask(look(subject=subject, episode=episode), timeout=PATIENCE_S)
-        await speaker.bus.publish(INBOUND_OUTCOME, _outcome(decision))
+        await speaker.bus.publish(INBOUND_OUTCOME, outcome(decision))
         lived[successor_id(decision.id, "memory of outcome")] = subject
     return lived
 
@@ -137,16 +135,3 @@ async def _until_true(what: Callable[[], bool]) -> None:
     with anyio.fail_after(PATIENCE_S):
         while not what():
             await anyio.sleep(0.02)
-
-
-def _outcome(decision: Decision) -> Outcome:
-    return Outcome(
-        id=successor_id(decision.id, "outcome"),
-        at=decision.at,
-        stimulus_id=decision.stimulus_id,
-        decision_id=decision.id,
-        modality=decision.modality,
-        subject=decision.subject,
-        episode=decision.episode,
-        reward=1.0,
-    )

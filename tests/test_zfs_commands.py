@@ -13,12 +13,10 @@ import pytest
 from emily.app import app
 from emily.supervisor import SystemStatus, status_file
 from emily.system import Layout, to_json
-from emily_bus import testing as bus_testing
 from emily_bus.testing import router
-from emily_runtime import testing as runtime_testing
 from emily_runtime.testing import ServiceProcess
 from emily_zfs_agent.commands import Commands
-from emily_zfs_agent.testing import FACTS, Recorded, pool, unavailable
+from emily_zfs_agent.testing import FACTS, Recorded, patience, pool, unavailable
 from typer.testing import CliRunner, Result
 
 Command = Callable[..., Result]
@@ -28,7 +26,6 @@ WISH = """
 compression = "zstd"
 [datasets."tank/emily/models"]
 """
-SLOW_S = 120.0
 COLUMNS = "-Hp -o name,property,source,value"
 
 
@@ -115,12 +112,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def patience() -> Iterator[None]:
-    """A machine of make test-zfs without KVM starts programs slowly."""
-    with pytest.MonkeyPatch.context() as patch:
-        if os.environ.get("EMILY_ZFS_GUEST") == "1":
-            patch.setattr(bus_testing, "START_TIMEOUT_S", SLOW_S)
-            patch.setattr(runtime_testing, "DEADLINE_S", SLOW_S)
+def patient() -> Iterator[None]:
+    """Deadlines that suit the machine."""
+    with patience():
         yield
 
 

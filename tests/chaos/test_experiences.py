@@ -20,11 +20,11 @@ from emily import launch
 from emily.bus import settings as bus_settings
 from emily.system import Layout, parts
 from emily_bus import Bus, Subscription
-from emily_contracts import Decision, Outcome, Overflow, successor_id
+from emily_contracts import Overflow
 from emily_contracts.topics import EXPERIENCE, INBOUND_OUTCOME
 from emily_postgres import url_of
 from harness import fresh_layout, up
-from stimuli import Client, client, look
+from stimuli import Client, client, look, outcome
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
 
@@ -91,27 +91,14 @@ async def _look_and_hear(speaker: Client, subject: str) -> None:
     """Looks of one subject, and what became of each decision."""
     for number in range(ROUNDS):
         stimulus = look(number, subject=subject, episode=f"{subject}-{number}", deadline_ms=2000)
-        await _judge(speaker, await speaker.ask(stimulus, timeout=30))
+        decision = await speaker.ask(stimulus, timeout=30)
+        await speaker.bus.publish(INBOUND_OUTCOME, outcome(decision))
         await anyio.sleep(PAUSE_S)
 
 
 async def _witness(experiences: Subscription, said: list[UUID]) -> None:
     async for experience in experiences:
         said.append(experience.episode.id)
-
-
-async def _judge(speaker: Client, decision: Decision) -> None:
-    outcome = Outcome(
-        id=successor_id(decision.id, "outcome"),
-        at=decision.at,
-        stimulus_id=decision.stimulus_id,
-        decision_id=decision.id,
-        modality=decision.modality,
-        subject=decision.subject,
-        episode=decision.episode,
-        reward=1.0,
-    )
-    await speaker.bus.publish(INBOUND_OUTCOME, outcome)
 
 
 async def _settled(layout: Layout, said: set[UUID]) -> Counter[UUID]:

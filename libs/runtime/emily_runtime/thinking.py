@@ -90,7 +90,8 @@ class Thinking:
             _log.info("begins without an answer", query=question.query.template, reason=str(failure))
         else:
             async with self._turn:
-                self._step(answer)
+                for emission in self._step(answer):
+                    await self._say(emission)
 
     async def _think(self, events: Subscription) -> None:
         async with anyio.create_task_group() as tasks:

@@ -12,10 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+from emily_bus import testing as bus_testing
+from emily_runtime import testing as runtime_testing
+
 from emily_zfs_agent.commands import Commands
 from emily_zfs_agent.errors import ZfsError
 from emily_zfs_agent.zfs import Zfs
 
+GUEST_DEADLINE_S = 120.0
 SIZE = 128 * 1024**2
 GROUPS = ("mirror", "special")
 VERSION = "zfs-2.3.9-1\nzfs-kmod-2.3.9-1\n"
@@ -84,6 +89,16 @@ def unavailable() -> str:
             raise
         return f"no ZFS runs here: {failure}; make test-zfs brings one"
     return ""
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """A machine of make test-zfs without KVM starts programs slowly: they get `GUEST_DEADLINE_S` there."""
+    with pytest.MonkeyPatch.context() as patch:
+        if os.environ.get("EMILY_ZFS_GUEST") == "1":
+            patch.setattr(bus_testing, "START_TIMEOUT_S", GUEST_DEADLINE_S)
+            patch.setattr(runtime_testing, "DEADLINE_S", GUEST_DEADLINE_S)
+        yield
 
 
 @contextmanager

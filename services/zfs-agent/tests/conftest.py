@@ -7,15 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from emily_bus import testing as bus_testing
 from emily_bus.testing import router
-from emily_runtime import testing as runtime_testing
 from emily_zfs_agent.commands import Commands
-from emily_zfs_agent.testing import Recorded, unavailable
+from emily_zfs_agent.testing import Recorded, patience, unavailable
 from emily_zfs_agent.testing import pool as made
 from emily_zfs_agent.zfs import Zfs
-
-SLOW_S = 120.0
 
 
 @pytest.fixture
@@ -62,17 +58,14 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def patience() -> Iterator[None]:
-    """A machine of make test-zfs without KVM starts programs slowly."""
-    with pytest.MonkeyPatch.context() as patch:
-        if os.environ.get("EMILY_ZFS_GUEST") == "1":
-            patch.setattr(bus_testing, "START_TIMEOUT_S", SLOW_S)
-            patch.setattr(runtime_testing, "DEADLINE_S", SLOW_S)
+def patient() -> Iterator[None]:
+    """Deadlines that suit the machine."""
+    with patience():
         yield
 
 
 @pytest.fixture(scope="session")
-def endpoint(patience: None) -> Iterator[str]:
+def endpoint(patient: None) -> Iterator[str]:
     """Of a bus router that the tests of a worker share."""
     with router() as listening:
         yield listening
